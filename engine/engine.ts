@@ -1,0 +1,132 @@
+/**
+ * Engine: what samples from a model and trains it.
+ *
+ * Implementations: `engine/tfjs` (in a child process, reached through `engine/host.ts`), `engine/scripted.ts` (tests).
+ * One behaviour suite (`test/contract/engine.test.ts`) runs against each.
+ *
+ * Determinism: an engine with `deterministic: true` gives the same bytes for the same request at one fingerprint, and a
+ * row's tokens depend on that row alone (prompt, seed, sampling), never on the rows beside it or on how rows were batched.
+ *
+ * Errors: `EngineError` with a stable code. Cancelling through `signal` rejects with the signal's reason. A wrong or empty
+ * completion is a result, not an error.
+ */
+import type { DecoderConfig, TokenizerSpec, TrainSchedule } from '../schemas/checkpoint.ts';
+
+export interface EngineDescription {
+  /** `tfjs`, `scripted`, … */
+  name: string;
+  /** Library, version, instruction set, flags, threads: everything that may move a bit. */
+  fingerprint: string;
+  deterministic: boolean;
+}
+
+/** A checkpoint on this machine's disk; `digest` lets an engine keep it loaded between requests. */
+export interface LocalCheckpoint {
+  path: string;
+  digest: string;
+}
+
+export interface Sampling {
+  /** 0 = greedy. */
+  temperature: number;
+  /** Nucleus sampling; 1 = off. */
+  topP: number;
+}
+
+export interface SampleRow {
+  prompt: string;
+  /** 32 hex digits; the only source of randomness of this row. Unused when greedy. */
+  seed: string;
+  /** The completion is cut off after this many tokens (the end token included). */
+  maxNewTokens: number;
+}
+
+export interface SampleRequest {
+  model: LocalCheckpoint;
+  rows: SampleRow[];
+  sampling: Sampling;
+}
+
+export interface Completion {
+  /** Sampled token ids, the end token included where it was sampled. */
+  tokenIds: number[];
+  /** The text of tokenIds without the end token. */
+  text: string;
+  /** `overflow`: prompt + maxNewTokens does not fit the context; nothing was sampled. */
+  finish: 'stop' | 'length' | 'overflow';
+}
+
+/** One training row. With `completionTokens` the ids are used as they are (they were sampled); else the text is tokenised and the end token appended. */
+export interface TrainRow {
+  prompt: string;
+  completion: string;
+  completionTokens?: number[];
+}
+
+export type TrainStart =
+  | { kind: 'fresh'; config: DecoderConfig; tokenizer: TokenizerSpec }
+  | { kind: 'checkpoint'; checkpoint: LocalCheckpoint };
+
+export interface TrainRequest {
+  start: TrainStart;
+  /** JSONL of TrainRow. */
+  dataPath: string;
+  schedule: TrainSchedule;
+  /** 32 hex digits: initial weights (fresh) and the order of the data. */
+  seed: string;
+  /** A finished checkpoint is written to this path (safetensors, fsynced). */
+  outputPath: string;
+  /** A folder for snapshots inside the fine-tune; a request with the same `resumeKey` goes on from the newest whole one bit for bit. */
+  resume?: { folder: string; key: string; everyMs: number; attempt: number };
+}
+
+export interface TrainResult {
+  weightsDigest: string;
+  steps: number;
+  /** Step at which this call began (0 = from the start): how much a resume saved. */
+  resumedFrom: number;
+  /** Mean loss per completion token over the last tenth of the steps; null when steps = 0. */
+  finalLoss: number | null;
+  /** The learning rate really used at each step: invariant I8. */
+  learningRates: number[];
+  /** Non-padding tokens processed by this call. */
+  tokens: number;
+}
+
+export interface EngineProgress {
+  /** Rows or steps finished / in all. */
+  done: number;
+  total: number;
+  /** Non-padding tokens per second, lately. */
+  tokensPerSecond: number;
+}
+
+export interface EngineControl {
+  signal?: AbortSignal;
+  onProgress?: (progress: EngineProgress) => void;
+}
+
+export interface Engine {
+  describe(): Promise<EngineDescription>;
+  sample(request: SampleRequest, control?: EngineControl): Promise<Completion[]>;
+  train(request: TrainRequest, control?: EngineControl): Promise<TrainResult>;
+  close(): Promise<void>;
+}
+
+export type EngineErrorCode =
+  | 'EngineDied' // the child ended; retryable
+  | 'EngineHung' // no progress for too long; the child was ended; retryable
+  | 'EngineUnavailable' // the binding or library is missing; the message names the cure
+  | 'CheckpointInvalid' // torn, wrong architecture, missing tensors
+  | 'TextNotInVocabulary'
+  | 'TrainingDiverged'; // loss or gradient is not finite
+
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+  constructor(
+    readonly code: EngineErrorCode,
+    message: string,
+  ) {
+    super(`${code}: ${message}`);
+  }
+}

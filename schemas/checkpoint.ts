@@ -1,0 +1,63 @@
+/**
+ * Checkpoint: one safetensors file that carries everything needed to load it.
+ *
+ * Tensor names are those of Hugging Face's Llama (`model.layers.0.self_attn.q_proj.weight`, shape [out, in]), so that an
+ * export needs no renaming. `__metadata__` of the file holds `config` (DecoderConfig), `tokenizer` (TokenizerSpec) as JSON
+ * strings and nothing that differs between two runs with the same bytes: no run id, time, host or path.
+ */
+import { z } from 'zod';
+import { ArtifactRef, Digest } from './artifact.ts';
+
+/** A decoder-only transformer: RMSNorm before each block, RoPE, no biases. */
+export const DecoderConfig = z.strictObject({
+  vocabSize: z.int().min(2),
+  dModel: z.int().min(8),
+  layers: z.int().min(1),
+  heads: z.int().min(1),
+  /** Width of the feed-forward block. */
+  dFF: z.int().min(8),
+  activation: z.enum(['relu', 'swiglu']),
+  /** Longest sequence, prompt and completion together, in tokens. */
+  context: z.int().min(8),
+  ropeTheta: z.number().positive().default(10_000),
+  normEpsilon: z.number().positive().default(1e-5),
+  /** true: the output layer is the transposed embedding. */
+  tiedEmbeddings: z.boolean().default(true),
+});
+export type DecoderConfig = z.infer<typeof DecoderConfig>;
+
+/**
+ * A fixed list of pieces, matched longest first; id = position. `pad` and `end` are ids outside the text's alphabet.
+ * Text that holds a character no piece covers is refused (`TextNotInVocabulary`).
+ */
+export const TokenizerSpec = z.strictObject({
+  kind: z.literal('pieces'),
+  pieces: z.array(z.string().min(1)).min(3),
+  pad: z.int().nonnegative(),
+  end: z.int().nonnegative(),
+});
+export type TokenizerSpec = z.infer<typeof TokenizerSpec>;
+
+/** A trained model as it travels between stages. */
+export const Model = z.strictObject({
+  checkpoint: ArtifactRef,
+  /** Over the sorted tensors: name, dtype, shape, little-endian bytes. */
+  weightsDigest: Digest,
+});
+export type Model = z.infer<typeof Model>;
+
+/** How a fine-tune goes; every number that shapes the weights is here or in the data. */
+export const TrainSchedule = z.strictObject({
+  steps: z.int().nonnegative(),
+  learningRate: z.number().positive(),
+  warmupSteps: z.int().nonnegative(),
+  /** After warm-up: hold, go linearly to zero at the last step, or along a half cosine to zero. */
+  decay: z.enum(['constant', 'linear', 'cosine']),
+  /** Sequences of one optimizer step. */
+  batchSize: z.int().min(1),
+  clipNorm: z.number().positive(),
+  beta1: z.number().default(0.9),
+  beta2: z.number().default(0.999),
+  epsilon: z.number().default(1e-8),
+});
+export type TrainSchedule = z.infer<typeof TrainSchedule>;
