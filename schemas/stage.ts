@@ -1,0 +1,263 @@
+/**
+ * The table of stage kinds: typed ports, options, shard rule, task queue. A new kind is one row here and one activity of the
+ * same name in `activities/`; a mapped type (`Activities` in activities/index.ts) refuses to compile until both exist.
+ */
+import { z } from 'zod';
+import { ArtifactRef, Digest } from './artifact.ts';
+import { DecoderConfig, Model, TokenizerSpec } from './checkpoint.ts';
+
+/** What may flow through a port. A judged row's type is its verdict, so only right rationales can reach training. */
+export const PortType = z.enum([
+  'train', // the task's training problems, to draw from
+  'dev',
+  'test',
+  'seeds',
+  'problems',
+  'rationales',
+  'correct',
+  'incorrect',
+  'unjudged',
+  'examples',
+  'model',
+  'score',
+]);
+export type PortType = z.infer<typeof PortType>;
+
+/** What every run offers to its stages besides their own outputs. */
+export const SOURCES = {
+  $train: 'train',
+  $dev: 'dev',
+  $test: 'test',
+  $seeds: 'seeds',
+  /** The model that came out of the iteration before. */
+  $model: 'model',
+  /** The run's base, made once by `prepare`. */
+  $base: 'model',
+  /** An untrained model of the task's shape; only `prepare` starts from it. */
+  $fresh: 'model',
+} as const satisfies Record<`$${string}`, PortType>;
+export type Source = keyof typeof SOURCES;
+
+const samplingOptions = {
+  /** Completions per problem. */
+  samples: z.int().min(1).max(4096).default(1),
+  /** 0 = greedy. */
+  temperature: z.number().min(0).max(10).default(0),
+  /** Nucleus sampling; 1 = off. */
+  topP: z.number().gt(0).max(1).default(1),
+};
+
+/** Steps of iteration n: first · growth^(n−1) + add · (n−1), rounded down, at most `cap`. */
+export const StepRule = z.strictObject({
+  first: z.int().nonnegative(),
+  growth: z.number().positive().default(1),
+  add: z.int().nonnegative().default(0),
+  cap: z.int().positive().optional(),
+});
+export type StepRule = z.infer<typeof StepRule>;
+
+const trainingOptions = {
+  steps: StepRule.default({ first: 40, growth: 1.2, add: 0 }),
+  learningRate: z.number().positive().max(10).default(1e-6),
+  warmupSteps: z.int().nonnegative().default(100),
+  decay: z.enum(['constant', 'linear', 'cosine']).default('constant'),
+  batchSize: z.int().min(1).max(65_536).default(8),
+  clipNorm: z.number().positive().default(1),
+  /** Share (0..1) of the seed triples that also enter in the hinted prompt form. */
+  hintedSeeds: z.number().min(0).max(1).default(1),
+};
+
+interface StageRow {
+  /** Part of the memo key: raise it when the activity's output changes for the same input. */
+  version: number;
+  inputs: Record<string, { type: PortType; many?: boolean; optional?: boolean }>;
+  outputs: Record<string, PortType>;
+  /** The output a bare stage name means. */
+  main?: string;
+  /** Ports whose rows are cut into shards; none = one activity. */
+  shardBy?: string[];
+  /** A shard of this stage needs just the same shard of that input: it starts as soon as that one is there. */
+  follows?: string;
+  /** 'engine' stages heartbeat fast and use the engine; the queue decides which worker role takes them. */
+  queue: 'control' | 'sample' | 'verify' | 'train';
+  options: z.ZodObject;
+}
+
+export const STAGES = {
+  draw: {
+    version: 1,
+    inputs: { problems: { type: 'train' } },
+    outputs: { problems: 'problems' },
+    main: 'problems',
+    queue: 'control',
+    options: z.strictObject({
+      /** Problems an iteration, shared evenly by the strata; a stratum with fewer is taken whole. */
+      count: z.int().min(1).max(100_000_000).default(1000),
+    }),
+  },
+  generate: {
+    version: 1,
+    inputs: { problems: { type: 'problems' }, model: { type: 'model' } },
+    outputs: { rationales: 'rationales' },
+    main: 'rationales',
+    shardBy: ['problems'],
+    queue: 'sample',
+    options: z.strictObject(samplingOptions),
+  },
+  rationalize: {
+    version: 1,
+    inputs: { problems: { type: 'problems' }, model: { type: 'model' } },
+    outputs: { rationales: 'rationales' },
+    main: 'rationales',
+    shardBy: ['problems'],
+    queue: 'sample',
+    options: z.strictObject(samplingOptions),
+  },
+  verify: {
+    version: 1,
+    inputs: { rationales: { type: 'rationales' } },
+    outputs: { correct: 'correct', incorrect: 'incorrect', unjudged: 'unjudged', unsolved: 'problems' },
+    shardBy: ['rationales'],
+    follows: 'rationales',
+    queue: 'verify',
+    options: z.strictObject({
+      /** One judgement may take this long; then the row is unjudged. */
+      timeoutMs: z.int().min(1).max(3_600_000).default(10_000),
+      /** Judgements that failed are tried this often in all before they are set aside as unjudged. */
+      tries: z.int().min(1).max(10).default(2),
+    }),
+  },
+  select: {
+    version: 1,
+    inputs: { rationales: { type: 'correct', many: true } },
+    outputs: { examples: 'examples' },
+    main: 'examples',
+    queue: 'control',
+    options: z.strictObject({
+      /** At most this many rationales of one problem; null = all. */
+      perProblem: z.int().min(1).nullable().default(null),
+      /** Equal completions of one problem count once. */
+      dedup: z.boolean().default(true),
+    }),
+  },
+  'fine-tune': {
+    version: 1,
+    inputs: {
+      examples: { type: 'examples', optional: true },
+      seeds: { type: 'seeds', optional: true },
+      from: { type: 'model' },
+    },
+    outputs: { model: 'model' },
+    main: 'model',
+    queue: 'train',
+    options: z.strictObject(trainingOptions),
+  },
+  evaluate: {
+    version: 1,
+    inputs: { model: { type: 'model' }, dev: { type: 'dev' }, test: { type: 'test' } },
+    outputs: { score: 'score' },
+    main: 'score',
+    shardBy: ['dev', 'test'],
+    queue: 'sample',
+    options: z.strictObject({}),
+  },
+} as const satisfies Record<string, StageRow>;
+
+export type StageKind = keyof typeof STAGES;
+export const StageKind = z.enum(Object.keys(STAGES) as [StageKind, ...StageKind[]]);
+/** The table with its rows widened, for code that treats all kinds alike. */
+export const stageRow = (kind: StageKind): StageRow => STAGES[kind];
+
+export type StageOptions<K extends StageKind> = z.output<(typeof STAGES)[K]['options']>;
+
+/** Rows of a port: the concatenation of its shards, in order. */
+export const Rows = z.strictObject({ shards: z.array(ArtifactRef), rows: z.int().nonnegative() });
+export type Rows = z.infer<typeof Rows>;
+
+/** A part of Rows: rows [from, to) of the concatenation of these shards. */
+export const Slice = z.strictObject({
+  shards: z.array(ArtifactRef),
+  from: z.int().nonnegative(),
+  to: z.int().nonnegative(),
+});
+export type Slice = z.infer<typeof Slice>;
+
+/** An untrained model: what `$fresh` stands for. */
+export const FreshModel = z.strictObject({ fresh: DecoderConfig, tokenizer: TokenizerSpec });
+export type FreshModel = z.infer<typeof FreshModel>;
+
+export const Tally = z.strictObject({
+  correct: z.int().nonnegative(),
+  judged: z.int().nonnegative(),
+  unjudged: z.int().nonnegative(),
+});
+export type Tally = z.infer<typeof Tally>;
+
+/** One shard of an evaluation: its judged rows, and the counts by stratum. */
+export const ScoreShard = z.strictObject({
+  split: z.enum(['dev', 'test']),
+  judged: ArtifactRef,
+  byStratum: z.record(z.string(), Tally),
+});
+export type ScoreShard = z.infer<typeof ScoreShard>;
+
+type InputValue<T extends PortType> = T extends 'train' ? null : T extends 'model' ? Model | FreshModel : Slice;
+type OutputValue<T extends PortType> = T extends 'model' ? Model : T extends 'score' ? ScoreShard : ArtifactRef;
+
+export type StageInputs<K extends StageKind> = {
+  [P in keyof (typeof STAGES)[K]['inputs']]: (typeof STAGES)[K]['inputs'][P] extends { type: infer T extends PortType }
+    ? (typeof STAGES)[K]['inputs'][P] extends { optional: true }
+      ? InputValue<T> | undefined
+      : InputValue<T>
+    : never;
+};
+export type StageOutputs<K extends StageKind> = {
+  [P in keyof (typeof STAGES)[K]['outputs']]: (typeof STAGES)[K]['outputs'][P] extends infer T extends PortType
+    ? OutputValue<T>
+    : never;
+};
+
+/** What is the same in every stage of a run; pinned by `resolve`. `runId` is for logs alone and enters no key and no byte. */
+export const RunContext = z.strictObject({
+  runId: z.string(),
+  seed: z.int(),
+  task: z.string(),
+  parameters: z.record(z.string(), z.unknown()),
+  engine: z.string(),
+  fingerprint: z.string(),
+  deterministic: z.boolean(),
+  /** Content of the task's and its verifiers' files, and versions of outside verifiers. */
+  implementation: Digest,
+});
+export type RunContext = z.infer<typeof RunContext>;
+
+/** What one activity gets: one shard of one stage. */
+export interface StageInput<K extends StageKind = StageKind> {
+  run: RunContext;
+  iteration: number;
+  /** Raised by every retry of the iteration; lets unjudged rows be judged anew. */
+  attempt: number;
+  stage: string;
+  kind: K;
+  options: StageOptions<K>;
+  inputs: StageInputs<K>;
+  /** The model that goes on if this iteration trains nothing. */
+  carried: Model | null;
+  shard: { index: number; count: number };
+  /** Repair: drop the memo's entry first. The outputs must have these digests again. */
+  redo?: { digest: string };
+}
+
+export interface StageOutput<K extends StageKind = StageKind> {
+  outputs: StageOutputs<K>;
+  /** The memo had it. */
+  reused: boolean;
+  /** Of the first, real execution. */
+  seconds: number;
+  /** Non-padding tokens sampled or trained on. */
+  tokens: number;
+  /** Holds unjudged rows: a retry of the iteration judges those again. */
+  partial: boolean;
+  /** fine-tune: rows and steps. */
+  trained?: { rows: number; steps: number; carried: boolean };
+}

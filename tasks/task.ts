@@ -1,0 +1,68 @@
+/**
+ * Task: a domain in one file. Dropping a file into `tasks/` enrols it (its name is its id) in the contract suite.
+ *
+ * A task says which problems exist, how a prompt looks with and without the hint, how an answer is read and judged, and
+ * what sizes suit it. It never says how a method works: that is a recipe.
+ */
+import type { z } from 'zod';
+import type { TokenizerSpec } from '../schemas/checkpoint.ts';
+import type { Problem, Split } from '../schemas/problem.ts';
+import type { Recipe } from '../schemas/recipe.ts';
+import type { TaskDefaults } from '../schemas/run.ts';
+import type { Judgement } from '../verifiers/verifier.ts';
+
+/** A stratum's problems, reachable by number without listing them: five-digit addition has 8.1 billion. */
+export interface Stratum {
+  id: string;
+  size: number;
+  /** Deterministic; 0 ≤ index < size. */
+  at(index: number): Problem;
+}
+
+/** A problem with a rationale that is known to be right: what the base learns the form from. */
+export interface SeedTriple {
+  problem: Problem;
+  rationale: string;
+}
+
+export interface StepCheck {
+  sound: boolean;
+  /** 0-based line of the completion; null when sound. */
+  firstWrongStep: number | null;
+}
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the registry holds tasks of every parameter type
+export interface Task<P = any> {
+  id: string;
+  title: string;
+  /** Parameters with their defaults, e.g. `{ digits: 5 }`. Unknown keys are refused. */
+  parameters: z.ZodType<P>;
+  strata(parameters: P): Stratum[];
+  /** Which side of the split an identity stands on; a pure function of identity and parameters, never of the run's seed. */
+  split(problem: Problem, parameters: P): Split;
+  /** Held-out problems of every stratum, at most `perStratum` each; the same for every run. */
+  heldOut(split: 'dev' | 'test', parameters: P): Problem[];
+  /** Seed triples, all of the train split. */
+  seeds(parameters: P, seed: string): SeedTriple[];
+  prompt: {
+    free(problem: Problem): string;
+    hinted(problem: Problem): string;
+  };
+  /** The completion a perfect model would give; the contract suite holds that it is accepted. */
+  goldCompletion(problem: Problem): string;
+  /** Reads the answer out of a completion; null = none. */
+  parse(text: string): string | null;
+  /** Throwing means unjudged. */
+  judge(problem: Problem, text: string): Judgement | Promise<Judgement>;
+  checkSteps?(problem: Problem, text: string): StepCheck;
+  /** Longest completion worth waiting for, in tokens, end token included. */
+  maxNewTokens(problem: Problem): number;
+  /** For models trained from scratch. */
+  tokenizer(parameters: P): TokenizerSpec;
+  /** Sizes that suit this task (and this recipe): they go over the recipe's own, under the run's input. */
+  defaults(recipe: Recipe, parameters: P): TaskDefaults;
+  /** Problems in the input that only the task can see (more digits than the context holds): field and message. */
+  check?(parameters: P, context: { contextTokens: number }): { field: string; message: string }[];
+  /** Files whose content enters the memo key: editing a prompt, parser or verifier re-does exactly what depends on it. */
+  modules: URL[];
+}
