@@ -1,0 +1,68 @@
+/**
+ * Settings of this installation, typed. The only reader of the environment (besides set-up and the engine's own process).
+ *
+ * A run can name only what stands here (engines, task queues), never a command line, URL, key or path of its own.
+ */
+import path from 'node:path';
+import { STAGES, StageKind } from './schemas/stage.ts';
+import type { StageRule } from './schemas/run.ts';
+
+const env = process.env;
+
+export interface EngineSettings {
+  kind: 'tfjs' | 'scripted';
+  /** Threads of one engine process; part of the fingerprint. */
+  threads: number;
+  /** An engine without progress for so long is ended and the attempt retried. */
+  hungAfterMs: number;
+}
+
+/** Task queue of each worker role; workflows and small activities run on `control`. */
+export const taskQueues = {
+  control: 'startrail',
+  sample: 'startrail-sample',
+  verify: 'startrail-verify',
+  train: 'startrail-train',
+} as const;
+export type Role = keyof typeof taskQueues;
+
+export const settings = {
+  /** Everything of this machine: server database, store, logs, lock. */
+  home: path.resolve(env.STARTRAIL_HOME ?? '.startrail'),
+
+  /** `embedded`: a server of our own on this machine, started when needed. With an address: that server, never another. */
+  server:
+    env.STARTRAIL_ADDRESS === undefined
+      ? ({ mode: 'embedded', namespace: 'default' } as const)
+      : ({ mode: 'remote', address: env.STARTRAIL_ADDRESS, namespace: env.STARTRAIL_NAMESPACE ?? 'default' } as const),
+
+  engines: {
+    tfjs: { kind: 'tfjs', threads: Number(env.STARTRAIL_ENGINE_THREADS ?? 2), hungAfterMs: 60_000 },
+    scripted: { kind: 'scripted', threads: 1, hungAfterMs: 5_000 },
+  } satisfies Record<string, EngineSettings> as Record<string, EngineSettings>,
+  defaultEngine: env.STARTRAIL_ENGINE ?? 'tfjs',
+
+  /** A snapshot inside a fine-tune every so often: what a kill costs at most. */
+  snapshotEveryMs: 5_000,
+
+  /** Shards of one stage under way at once: one works, the next is at hand. */
+  shardsInFlight: 2,
+
+  log: { level: env.STARTRAIL_LOG ?? 'info' },
+} as const;
+
+/**
+ * How each kind of stage is kept alive. Short heartbeats make a resume quick: a dead worker is noticed within 6 s. A killed
+ * worker burns an attempt, so attempts are many; what can't succeed fails at once by its code.
+ */
+export const stageRules: Record<StageKind, StageRule> = Object.fromEntries(
+  StageKind.options.map((kind) => [
+    kind,
+    {
+      taskQueue: taskQueues[STAGES[kind].queue],
+      startToCloseMs: 24 * 3_600_000,
+      heartbeatMs: 6_000,
+      maximumAttempts: 60,
+    },
+  ]),
+) as Record<StageKind, StageRule>;
