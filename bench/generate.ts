@@ -1,0 +1,44 @@
+/**
+ * Tokens per second of generation at the reference shape (d=64, 3 layers, 4 heads, dFF 256, ReLU, vocabulary 20).
+ *
+ *   STARTRAIL_ENGINE_THREADS=2 node --import tsx bench/generate.ts [rows] [repetitions]
+ *
+ * Prompts are addition problems of 1–5 digits; lengths of completions are those of the scratchpad, forced by maxNewTokens
+ * on a random model that never ends by itself, so that the count of tokens is known.
+ */
+import { Sampler } from '../engine/tfjs/sampler.ts';
+import { threads } from '../engine/tfjs/native.ts';
+import { additionPrompt, randomModel, seedOf } from '../test/engine/models.ts';
+
+const rows = Number(process.argv[2] ?? 2000);
+const repetitions = Number(process.argv[3] ?? 5);
+const model = randomModel();
+// A row of zeros for the end token and a bias by the others' spread: it is never the largest.
+const embedding = model.tensors.get('model.embed_tokens.weight')!;
+embedding.data.fill(0, model.tokenizer.end * model.config.dModel, (model.tokenizer.end + 1) * model.config.dModel);
+const sampler = new Sampler(model);
+const request = (temperature: number) => ({
+  rows: Array.from({ length: rows }, (_, n) => ({
+    prompt: additionPrompt(n),
+    seed: seedOf(n),
+    maxNewTokens: 15 + 15 * (n % 5) + (n % 7),
+  })),
+  sampling: { temperature, topP: 1 },
+});
+await sampler.sample(request(0));
+for (const temperature of [0, 1]) {
+  const rates: number[] = [];
+  for (let repetition = 0; repetition < repetitions; repetition++) {
+    const started = performance.now();
+    const result = await sampler.sample(request(temperature));
+    const tokens = result.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
+    rates.push((tokens / (performance.now() - started)) * 1000);
+  }
+  rates.sort((a, b) => a - b);
+  const median = rates[Math.floor(rates.length / 2)]!;
+  console.log(
+    `threads ${threads}  rows ${rows}  temperature ${temperature}  ${Math.round(median)} tokens/s ` +
+      `(${Math.round(rates[0]!)}–${Math.round(rates.at(-1)!)})`,
+  );
+}
+sampler.close();
