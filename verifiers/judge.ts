@@ -1,0 +1,104 @@
+/**
+ * Calls a verifier so that nothing it does can be mistaken for a wrong answer: an exception, a time-out or nonsense ends as
+ * `unjudged`, with its cause.
+ *
+ *   await judgeSafely(() => task.judge(problem, text), { timeoutMs: 10_000, tries: 2 })
+ *
+ * Limits: a verifier that never gives the event loop back can't be timed out from here; one that runs foreign code belongs
+ * in a child process, which it ends when its signal fires.
+ */
+import { z } from 'zod';
+import type { Verdict } from '../schemas/verdict.ts';
+import type { Judgement } from './verifier.ts';
+
+/** Exactly what `correct()` and `incorrect(why)` give; an `unjudged` made by hand would hide why. */
+const Judged = z.discriminatedUnion('verdict', [
+  z.strictObject({ verdict: z.literal('correct') }),
+  z.strictObject({ verdict: z.literal('incorrect'), why: z.string() }),
+]);
+
+export interface JudgeOptions {
+  /** Milliseconds one try may take. */
+  timeoutMs: number;
+  /** Tries in all, the first included. */
+  tries: number;
+  /** Cancels: the only way in which the promise rejects. */
+  signal?: AbortSignal;
+}
+
+const CAUSE_LENGTH = 500;
+const shorten = (text: string): string => (text.length > CAUSE_LENGTH ? `${text.slice(0, CAUSE_LENGTH)}…` : text);
+
+function describe(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return `a value of type ${typeof value}`;
+  }
+}
+function describeError(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : describe(error);
+  } catch {
+    return 'something that cannot be printed';
+  }
+}
+
+/** One try: a judgement, or why there is none. Rejects only when cancelled. */
+async function once(
+  judge: (signal: AbortSignal) => Judgement | Promise<Judgement>,
+  { timeoutMs, signal }: JudgeOptions,
+): Promise<Verdict> {
+  const ended = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort: (() => void) | undefined;
+  const timedOut = new Promise<Verdict>((resolve) => {
+    timer = setTimeout(() => resolve({ verdict: 'unjudged', cause: `no verdict within ${timeoutMs} ms` }), timeoutMs);
+  });
+  const cancelled = new Promise<never>((_, reject) => {
+    // The reason is passed on as it is: Temporal recognises its own cancellation by it.
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    onAbort = () => reject(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+  // Async, so that a verifier that throws at once and one that rejects later take the same way, and neither is left unheard.
+  const judged = (async (): Promise<Verdict> => {
+    try {
+      const found: unknown = await judge(ended.signal);
+      const parsed = Judged.safeParse(found);
+      if (parsed.success) return parsed.data;
+      return {
+        verdict: 'unjudged',
+        cause: shorten(`the verifier returned ${describe(found)}; expected correct() or incorrect(why)`),
+      };
+    } catch (error) {
+      return { verdict: 'unjudged', cause: shorten(`the verifier threw ${describeError(error)}`) };
+    }
+  })();
+  try {
+    return await Promise.race([judged, timedOut, cancelled]);
+  } finally {
+    clearTimeout(timer);
+    if (onAbort) signal?.removeEventListener('abort', onAbort);
+    ended.abort();
+  }
+}
+
+/**
+ * The verdict of `judge`, tried again while there is none.
+ *
+ * @param judge gets a signal that fires when its try is over (done, timed out or cancelled).
+ * @returns `unjudged` with the last try's cause if no try gave a judgement.
+ * @throws the signal's reason when cancelled; nothing else.
+ */
+export async function judgeSafely(
+  judge: (signal: AbortSignal) => Judgement | Promise<Judgement>,
+  options: JudgeOptions,
+): Promise<Verdict> {
+  let verdict: Verdict = { verdict: 'unjudged', cause: 'it was never tried' };
+  for (let attempt = 0; attempt < options.tries && verdict.verdict === 'unjudged'; attempt++) {
+    options.signal?.throwIfAborted();
+    verdict = await once(judge, options);
+  }
+  return verdict;
+}
