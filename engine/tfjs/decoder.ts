@@ -42,10 +42,12 @@ const CONCAT = [T, int('Tidx')];
 const PERMUTE = [T, int('Tperm')];
 const SLICE = [T, int('Index')];
 
+/** Most rows of a batch; enters the fingerprint. */
+export const LARGEST_SLOTS = 128;
 /** Rows of a batch for a model: fewer where a row's cache is large. A function of the config alone. */
 export function slotsFor({ layers, dModel, context }: DecoderConfig): number {
   const bytesPerRow = 2 * layers * dModel * context * 4;
-  let slots = 128;
+  let slots = LARGEST_SLOTS;
   while (slots > 8 && slots * bytesPerRow > 256e6) slots /= 2;
   return slots;
 }

@@ -1,0 +1,142 @@
+/**
+ * One behaviour suite for every engine. What an engine cannot do by its nature is skipped with the reason.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Engine, LocalCheckpoint, SampleRow, Sampling } from '../../engine/engine.ts';
+import { createHostedEngine } from '../../engine/host.ts';
+import { createScriptedEngine } from '../../engine/scripted.ts';
+import { createTfjsEngine } from '../../engine/tfjs/engine.ts';
+import { additionPrompt, modelFolder, randomModel, seedOf } from '../engine/models.ts';
+
+const greedy: Sampling = { temperature: 0, topP: 1 };
+const warm: Sampling = { temperature: 1, topP: 1 };
+const rowsOf = (count: number, from = 0, maxNewTokens = 16): SampleRow[] =>
+  Array.from({ length: count }, (_, n) => ({ prompt: additionPrompt(n), seed: seedOf(from + n), maxNewTokens }));
+
+const engines: [name: string, create: () => Engine, skip: Record<string, string>][] = [
+  ['tfjs, in process', createTfjsEngine, {}],
+  ['tfjs, hosted', () => createHostedEngine({ entry: 'tfjs', threads: 2, hungAfterMs: 60_000 }), {}],
+  ['scripted, in process', createScriptedEngine, {}],
+  [
+    'scripted, hosted',
+    () =>
+      createHostedEngine({ entry: 'scripted', threads: 1, hungAfterMs: 60_000, env: { STARTRAIL_SCRIPTED_DELAY_MS: '1' } }),
+    {},
+  ],
+];
+
+describe.each(engines)('engine: %s', (_, create, skip) => {
+  const files = modelFolder();
+  let engine: Engine;
+  let model: LocalCheckpoint;
+  const holds = (title: string, test: () => Promise<void>) =>
+    skip[title] === undefined ? it(title, test, 60_000) : it.skip(`${title} (skipped: ${skip[title]})`);
+
+  beforeAll(async () => {
+    engine = create();
+    model = await files.save(randomModel({}, 21));
+  });
+  afterAll(async () => {
+    await engine.close();
+    files.clean();
+  });
+
+  holds('describes itself, always the same', async () => {
+    const description = await engine.describe();
+    expect(description.fingerprint).not.toBe('');
+    expect(description.deterministic).toBe(true);
+    expect(await engine.describe()).toEqual(description);
+  });
+
+  holds('gives the same completions twice', async () => {
+    const request = { model, rows: rowsOf(9), sampling: warm };
+    expect(await engine.sample(request)).toEqual(await engine.sample(request));
+  });
+
+  holds('keeps the order of the rows', async () => {
+    const rows = rowsOf(30).map((row, n) => ({ ...row, maxNewTokens: 1 + (n % 7) }));
+    const together = await engine.sample({ model, rows, sampling: greedy });
+    const reversed = await engine.sample({ model, rows: rows.toReversed(), sampling: greedy });
+    expect(together).toEqual(reversed.toReversed());
+    for (const [n, { tokenIds }] of together.entries()) expect(tokenIds.length).toBeLessThanOrEqual(rows[n]!.maxNewTokens);
+    expect(new Set(together.map(({ text }) => text)).size).toBeGreaterThan(5);
+  });
+
+  holds("a row's tokens depend on that row alone", async () => {
+    const rows = rowsOf(12);
+    const together = await engine.sample({ model, rows, sampling: warm });
+    for (const n of [0, 5, 11]) {
+      expect(await engine.sample({ model, rows: [rows[n]!], sampling: warm })).toEqual([together[n]]);
+    }
+  });
+
+  holds('seeds matter at temperature 1 and not when greedy', async () => {
+    const sample = (from: number, sampling: Sampling) => engine.sample({ model, rows: rowsOf(9, from), sampling });
+    expect(await sample(0, greedy)).toEqual(await sample(500, greedy));
+    expect(await sample(0, warm)).not.toEqual(await sample(500, warm));
+  });
+
+  holds('an end token inside tokenIds never shows in the text, and `finish` says why it ended', async () => {
+    const completions = await engine.sample({ model, rows: rowsOf(60, 0, 40), sampling: warm });
+    for (const { tokenIds, text, finish } of completions) {
+      expect(text).not.toContain('<end>');
+      if (finish === 'length') expect(tokenIds).toHaveLength(40);
+      expect(tokenIds.at(-1) === 1).toBe(finish === 'stop');
+      expect(tokenIds.slice(0, -1)).not.toContain(1);
+    }
+    expect(completions.map(({ finish }) => finish)).toContain('stop');
+  });
+
+  holds('what does not fit the context overflows and leaves its neighbours alone', async () => {
+    const rows = rowsOf(3);
+    const whole = await engine.sample({ model, rows, sampling: greedy });
+    rows[1] = { ...rows[1]!, maxNewTokens: 128 };
+    const cut = await engine.sample({ model, rows, sampling: greedy });
+    expect(cut[1]).toEqual({ tokenIds: [], text: '', finish: 'overflow' });
+    expect([cut[0], cut[2]]).toEqual([whole[0], whole[2]]);
+  });
+
+  holds('no rows give no completions', async () => {
+    expect(await engine.sample({ model, rows: [], sampling: greedy })).toEqual([]);
+  });
+
+  holds('a missing checkpoint is CheckpointInvalid', async () => {
+    const missing = { path: `${files.folder}/none.safetensors`, digest: 'sha256:none' };
+    const failing = engine.sample({ model: missing, rows: rowsOf(1), sampling: greedy });
+    await expect(failing).rejects.toMatchObject({ name: 'EngineError', code: 'CheckpointInvalid' });
+    await expect(engine.sample({ model, rows: rowsOf(1), sampling: greedy })).resolves.toHaveLength(1);
+  });
+
+  holds('a character outside the vocabulary is TextNotInVocabulary', async () => {
+    const rows = [{ ...rowsOf(1)[0]!, prompt: '1+µ=' }];
+    await expect(engine.sample({ model, rows, sampling: greedy })).rejects.toMatchObject({
+      code: 'TextNotInVocabulary',
+      message: expect.stringContaining('µ') as string,
+    });
+  });
+
+  holds('an abort rejects soon with its reason, and the next request runs', async () => {
+    const reason = new Error('enough');
+    const controller = new AbortController();
+    const running = engine.sample({ model, rows: rowsOf(3000, 0, 100), sampling: warm }, { signal: controller.signal });
+    const waiting = engine.sample({ model, rows: rowsOf(2), sampling: greedy });
+    setTimeout(() => controller.abort(reason), 50);
+    const started = performance.now();
+    await expect(running).rejects.toBe(reason);
+    expect(performance.now() - started).toBeLessThan(3000);
+    expect(await waiting).toHaveLength(2);
+    await expect(
+      engine.sample({ model, rows: rowsOf(1), sampling: greedy }, { signal: AbortSignal.abort(reason) }),
+    ).rejects.toBe(reason);
+  });
+
+  holds('reports progress up to the last row', async () => {
+    const seen: number[] = [];
+    await engine.sample(
+      { model, rows: rowsOf(40), sampling: greedy },
+      { onProgress: ({ done, total }) => (expect(total).toBe(40), seen.push(done)) },
+    );
+    expect(seen.at(-1)).toBe(40);
+    expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+  });
+});
