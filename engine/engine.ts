@@ -119,6 +119,7 @@ export type EngineErrorCode =
   | 'EngineUnavailable' // the binding or library is missing; the message names the cure
   | 'CheckpointInvalid' // torn, wrong architecture, missing tensors
   | 'TextNotInVocabulary'
+  | 'TrainingDataInvalid' // a row is malformed or longer than the context; the message names the row
   | 'TrainingDiverged'; // loss or gradient is not finite
 
 export class EngineError extends Error {

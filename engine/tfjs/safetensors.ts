@@ -62,7 +62,8 @@ export async function writeSafetensors(
   };
   let end = 0;
   for (const { name, shape, data } of sorted) {
-    if (sizeOf(shape) !== data.length) throw new RangeError(`${name}: ${data.length} values for shape [${shape.join(', ')}]`);
+    if (sizeOf(shape) !== data.length)
+      throw new RangeError(`${name}: ${data.length} values for shape [${shape.join(', ')}]`);
     const begin = end;
     end += data.byteLength;
     header[name] = { dtype: storedType(data), shape, data_offsets: [begin, end] };
@@ -128,7 +129,8 @@ export async function readSafetensors(
   const spans: [begin: number, end: number, name: string][] = [];
   for (const [name, entry] of Object.entries(entries)) {
     const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-    if (!isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) throw invalid(`has a malformed entry for ${name}`);
+    if (!isCounts(shape) || !isCounts(offsets) || offsets.length !== 2)
+      throw invalid(`has a malformed entry for ${name}`);
     if (!(typeof dtype === 'string' && Object.hasOwn(ARRAYS, dtype))) {
       throw new EngineError(
         'CheckpointInvalid',
@@ -141,7 +143,8 @@ export async function readSafetensors(
     if (end - begin !== expected) {
       throw invalid(`gives ${name} ${end - begin} bytes where shape [${shape.join(', ')}] needs ${expected}`);
     }
-    if (dataStart + end > bytes.length) throw invalid(`is torn inside ${name}: ${bytes.length} of ${dataStart + end} bytes`);
+    if (dataStart + end > bytes.length)
+      throw invalid(`is torn inside ${name}: ${bytes.length} of ${dataStart + end} bytes`);
     spans.push([begin, end, name]);
     const at = bytes.byteOffset + dataStart + begin;
     const buffer = bytes.buffer as ArrayBuffer;
@@ -184,7 +187,10 @@ export async function writeCheckpoint(
 export async function readCheckpoint(file: string): Promise<Checkpoint> {
   const { metadata, tensors } = await readSafetensors(file);
   const invalid = (fault: string) => new EngineError('CheckpointInvalid', `${file} ${fault}; ${CURE}`);
-  const parse = <T>(key: string, schema: { safeParse(value: unknown): { success: boolean; data?: T; error?: unknown } }): T => {
+  const parse = <T>(
+    key: string,
+    schema: { safeParse(value: unknown): { success: boolean; data?: T; error?: unknown } },
+  ): T => {
     const text = metadata[key];
     if (text === undefined) throw invalid(`has no ${key} in its metadata`);
     let value: unknown;
@@ -216,7 +222,8 @@ export async function readCheckpoint(file: string): Promise<Checkpoint> {
     }
     checked.set(name, { name, shape: tensor.shape, data: tensor.data });
   }
-  for (const name of tensors.keys()) if (!checked.has(name)) throw invalid(`holds ${name}, which its config does not know`);
+  for (const name of tensors.keys())
+    if (!checked.has(name)) throw invalid(`holds ${name}, which its config does not know`);
   return { config, tokenizer, tensors: checked };
 }
 

@@ -1,0 +1,170 @@
+/**
+ * Training rows as token ids, and which of them make up each optimizer step.
+ *
+ *   const rows = await readRows('train.jsonl', tokenizer, config);
+ *   const batch = assemble(rows, batchRows(rows, schedule.batchSize, seed, step), tokenizer.pad);
+ *
+ * Order: epochs; in each, rows of similar length share a batch (bucketing: little padding) and batches come in random
+ * order. Every row is used once in an epoch; what does not fill a batch is one smaller batch, made at a random place of the
+ * sorted rows so that it does not always hold the longest. All of it is a pure function of seed and step: the position in
+ * the data needs no state besides the step.
+ */
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import type { DecoderConfig } from '../../schemas/checkpoint.ts';
+import { EngineError } from '../engine.ts';
+import { uniform } from './rng.ts';
+import type { PieceTokenizer } from './tokenizer.ts';
+
+/** One sequence: prompt, then completion. */
+export interface TokenRow {
+  tokens: Int32Array;
+  /** How many of them are the prompt. */
+  promptLength: number;
+}
+
+const Row = z.strictObject({
+  prompt: z.string(),
+  completion: z.string(),
+  completionTokens: z.array(z.int().nonnegative()).optional(),
+});
+
+/**
+ * Reads JSONL of TrainRow.
+ * @throws EngineError TrainingDataInvalid (malformed, empty, longer than the context; the row is named, first = 0) or
+ * TextNotInVocabulary.
+ */
+export async function readRows(file: string, tokenizer: PieceTokenizer, config: DecoderConfig): Promise<TokenRow[]> {
+  const rows: TokenRow[] = [];
+  const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity });
+  for await (const line of lines) {
+    if (line.trim() === '') continue;
+    const index = rows.length;
+    const invalid = (fault: string) => new EngineError('TrainingDataInvalid', `${file}: row ${index} ${fault}`);
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      throw invalid('is no JSON; each line must be one {"prompt", "completion"}');
+    }
+    const parsed = Row.safeParse(value);
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0]!;
+      throw invalid(`has a wrong ${issue.path.join('.') || 'shape'}: ${issue.message}`);
+    }
+    const encode = (text: string) => {
+      try {
+        return tokenizer.encode(text);
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        throw new EngineError(error.code, `${file}: row ${index}: ${error.message.slice(error.code.length + 2)}`);
+      }
+    };
+    const prompt = encode(parsed.data.prompt);
+    const completion = parsed.data.completionTokens ?? [...encode(parsed.data.completion), tokenizer.end];
+    const tokens = Int32Array.of(...prompt, ...completion);
+    if (tokens.length > config.context) {
+      throw invalid(`has ${tokens.length} tokens, the context ${config.context}; shorten it or train a longer context`);
+    }
+    const stranger = completion.find((id) => id >= config.vocabSize);
+    if (stranger !== undefined)
+      throw invalid(`holds token id ${stranger}, outside the vocabulary of ${config.vocabSize}`);
+    rows.push({ tokens, promptLength: prompt.length });
+  }
+  if (rows.length === 0) throw new EngineError('TrainingDataInvalid', `${file} has no rows; give at least one`);
+  return rows;
+}
+
+/** Counter that keeps the order of the data apart from every other use of the same seed. */
+const DATA_ORDER = 2;
+
+/** Fisher–Yates over 0 … n−1; a pure function of its arguments. */
+function permutation(seed: string, epoch: number, purpose: number, n: number): Int32Array {
+  const order = Int32Array.from({ length: n }, (_, i) => i);
+  for (let i = n - 1; i > 0; i--) {
+    const j = Math.floor(uniform(seed, DATA_ORDER, epoch, purpose, i) * (i + 1));
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+}
+
+/** The batches of an epoch, each a list of row indices. */
+export function epochBatches(rows: readonly TokenRow[], batchSize: number, seed: string, epoch: number): number[][] {
+  // Stable sort of a random permutation: ties in length are in random order.
+  const sorted = Array.from(permutation(seed, epoch, 0, rows.length)).sort(
+    (a, b) => rows[a]!.tokens.length - rows[b]!.tokens.length,
+  );
+  const count = Math.ceil(sorted.length / batchSize);
+  const partial = Math.floor(uniform(seed, DATA_ORDER, epoch, 1) * count);
+  const rest = sorted.length - (count - 1) * batchSize;
+  const batches: number[][] = [];
+  for (let batch = 0, from = 0; batch < count; batch++) {
+    const to = from + (batch === partial ? rest : batchSize);
+    batches.push(sorted.slice(from, to));
+    from = to;
+  }
+  return Array.from(permutation(seed, epoch, 2, count), (batch) => batches[batch]!);
+}
+
+/** Steps through the epochs; keeps only the current one. */
+export class BatchOrder {
+  #epoch = -1;
+  #batches: number[][] = [];
+  constructor(
+    readonly rows: readonly TokenRow[],
+    readonly batchSize: number,
+    readonly seed: string,
+  ) {}
+
+  /** Row indices of `step`; steps may be asked for in any order. */
+  at(step: number): number[] {
+    const perEpoch = Math.ceil(this.rows.length / this.batchSize);
+    const epoch = Math.floor(step / perEpoch);
+    if (epoch !== this.#epoch) {
+      this.#batches = epochBatches(this.rows, this.batchSize, this.seed, epoch);
+      this.#epoch = epoch;
+    }
+    return this.#batches[step % perEpoch]!;
+  }
+}
+
+/** One batch as arrays; see BatchInputs of gradient.ts for the shapes. */
+export interface Batch {
+  batch: number;
+  time: number;
+  ids: Int32Array;
+  positions: Int32Array;
+  targets: Int32Array;
+  /** Tokens that are read and are not padding. */
+  tokens: number;
+}
+
+/**
+ * Pads rows to the longest on the right. A row's last token is only predicted, never read. The first token of a row with an
+ * empty prompt has nothing before it and is not predicted.
+ */
+export function assemble(rows: readonly TokenRow[], pad: number): Batch {
+  const time = Math.max(1, ...rows.map(({ tokens }) => tokens.length - 1));
+  const ids = new Int32Array(rows.length * time).fill(pad);
+  const positions: number[] = [];
+  const targets: number[] = [];
+  let tokens = 0;
+  for (const [index, row] of rows.entries()) {
+    const read = row.tokens.subarray(0, -1);
+    ids.set(read, index * time);
+    tokens += read.length;
+    for (let at = Math.max(1, row.promptLength); at < row.tokens.length; at++) {
+      positions.push(index * time + at - 1);
+      targets.push(row.tokens[at]!);
+    }
+  }
+  return {
+    batch: rows.length,
+    time,
+    ids,
+    positions: Int32Array.from(positions),
+    targets: Int32Array.from(targets),
+    tokens,
+  };
+}

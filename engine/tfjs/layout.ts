@@ -1,0 +1,140 @@
+/**
+ * All weights of a decoder as one vector: Adam, the norm and clipping are then a few kernels over one tensor.
+ *
+ *   const layout = parameterLayout(config);
+ *   const vector = flatten(layout, tensors);         // Float32Array, `layout.size` long
+ *   const named = unflatten(layout, vector);         // the tensors of a checkpoint again, bit for bit
+ *
+ * In the vector q, k and v of a layer lie together as one matrix [3·d, d]. Rows of q and k are in another order than in the
+ * file: Llama pairs row j of a head with row j + half for the rotation; here the two are neighbours, so that the rotation is
+ * one product of complex numbers. Scores are sums over a head, so the order changes nothing else.
+ */
+import type { DecoderConfig } from '../../schemas/checkpoint.ts';
+import { parameterShapes } from './parameters.ts';
+import { uniform } from './rng.ts';
+import type { NamedTensor } from './safetensors.ts';
+
+/** A stretch of the vector that the forward pass reads as one tensor. */
+export interface Block {
+  /** `embed`, `head`, `norm`, or `<layer>.<norm1|qkv|o|norm2|gate|up|down>`. */
+  name: string;
+  shape: number[];
+  length: number;
+}
+
+interface Piece {
+  name: string;
+  shape: number[];
+  offset: number;
+  /** Rows of each head interleaved: only q and k. */
+  rotary: boolean;
+}
+
+export interface Layout {
+  config: DecoderConfig;
+  size: number;
+  blocks: Block[];
+  pieces: Piece[];
+}
+
+const BLOCKS: Record<string, string> = {
+  'input_layernorm.weight': 'norm1',
+  'self_attn.q_proj.weight': 'qkv',
+  'self_attn.k_proj.weight': 'qkv',
+  'self_attn.v_proj.weight': 'qkv',
+  'self_attn.o_proj.weight': 'o',
+  'post_attention_layernorm.weight': 'norm2',
+  'mlp.gate_proj.weight': 'gate',
+  'mlp.up_proj.weight': 'up',
+  'mlp.down_proj.weight': 'down',
+  'model.embed_tokens.weight': 'embed',
+  'model.norm.weight': 'norm',
+  'lm_head.weight': 'head',
+};
+
+/** Where each tensor of the file lies in the vector, in the order of the forward pass. */
+export function parameterLayout(config: DecoderConfig): Layout {
+  const layout: Layout = { config, size: 0, blocks: [], pieces: [] };
+  for (const { name, shape } of parameterShapes(config)) {
+    const [, layer, rest] = /^model\.layers\.(\d+)\.(.+)$/.exec(name) ?? [];
+    const short = BLOCKS[rest ?? name]!;
+    const block = layer === undefined ? short : `${layer}.${short}`;
+    const length = shape.reduce((a, b) => a * b, 1);
+    const last = layout.blocks.at(-1);
+    if (last?.name === block) {
+      // q, k and v follow one another: rows of one matrix.
+      last.shape = [last.shape[0]! + shape[0]!, ...shape.slice(1)];
+      last.length += length;
+    } else {
+      layout.blocks.push({ name: block, shape: [...shape], length });
+    }
+    layout.pieces.push({ name, shape, offset: layout.size, rotary: /[qk]_proj/.test(name) });
+    layout.size += length;
+  }
+  return layout;
+}
+
+/** Row of the file that stands at `row` of the vector. */
+function fileRow(config: DecoderConfig, row: number): number {
+  const width = config.dModel / config.heads;
+  const within = row % width;
+  return row - within + (within >> 1) + (within & 1) * (width / 2);
+}
+
+/** The tensors of a checkpoint as one vector [layout.size]. */
+export function flatten(layout: Layout, tensors: ReadonlyMap<string, NamedTensor>): Float32Array {
+  const vector = new Float32Array(layout.size);
+  for (const { name, shape, offset, rotary } of layout.pieces) {
+    const { data } = tensors.get(name)!;
+    const width = shape.at(-1)!;
+    if (!rotary) vector.set(data, offset);
+    else {
+      for (let row = 0; row < shape[0]!; row++) {
+        const from = fileRow(layout.config, row) * width;
+        vector.set(data.subarray(from, from + width), offset + row * width);
+      }
+    }
+  }
+  return vector;
+}
+
+/** The inverse of `flatten`, bit for bit. */
+export function unflatten(layout: Layout, vector: Float32Array): Map<string, NamedTensor> {
+  const tensors = new Map<string, NamedTensor>();
+  for (const { name, shape, offset, rotary } of layout.pieces) {
+    const size = shape.reduce((a, b) => a * b, 1);
+    const data = vector.slice(offset, offset + size);
+    const width = shape.at(-1)!;
+    if (rotary) {
+      for (let row = 0; row < shape[0]!; row++) {
+        const from = offset + row * width;
+        data.set(vector.subarray(from, from + width), fileRow(layout.config, row) * width);
+      }
+    }
+    tensors.set(name, { name, shape, data });
+  }
+  return tensors;
+}
+
+/** Counter that keeps the draws of initial weights apart from every other use of the same seed. */
+const INITIAL_WEIGHTS = 1;
+
+/**
+ * Starting weights: gains are 1, matrices uniform with standard deviation 1/√in; those that write into the residual stream
+ * (`o`, `down`) are smaller by √(2·layers), so that its size does not grow with depth. Uniform rather than normal because
+ * logarithms and cosines may differ between versions of V8: same seed ⇒ same bytes on every Node.
+ */
+export function initialTensors(config: DecoderConfig, seed: string): Map<string, NamedTensor> {
+  const tensors = new Map<string, NamedTensor>();
+  for (const [index, { name, shape }] of parameterShapes(config).entries()) {
+    const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+    if (shape.length === 1) data.fill(1);
+    else {
+      const residual = /o_proj|down_proj/.test(name) ? Math.sqrt(2 * config.layers) : 1;
+      const bound = Math.sqrt(3 / shape[1]!) / residual;
+      for (let i = 0; i < data.length; i++) data[i] = (2 * uniform(seed, INITIAL_WEIGHTS, index, i) - 1) * bound;
+    }
+    tensors.set(name, { name, shape, data });
+  }
+  return tensors;
+}

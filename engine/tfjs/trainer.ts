@@ -1,0 +1,133 @@
+/**
+ * Fine-tuning: `train` of the Engine.
+ *
+ *   const { weightsDigest, finalLoss } = await train(request, { signal, onProgress });
+ *
+ * Deterministic: the same request gives the same bytes at one fingerprint, killed and resumed or not, with snapshots or
+ * without. The loss is Σ cross-entropy over the completion tokens of an optimizer batch / their number.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { EngineError } from '../engine.ts';
+import type { EngineControl, TrainRequest, TrainResult } from '../engine.ts';
+import { DecoderConfig, TokenizerSpec } from '../../schemas/checkpoint.ts';
+import { assemble, BatchOrder, readRows } from './batches.ts';
+import { flatten, initialTensors, parameterLayout, unflatten } from './layout.ts';
+import { architectureFault } from './parameters.ts';
+import { readCheckpoint, weightsDigest, writeCheckpoint } from './safetensors.ts';
+import type { Checkpoint } from './safetensors.ts';
+import { learningRateAt } from './schedule.ts';
+import { SnapshotFolder } from './snapshot.ts';
+import type { Snapshot } from './snapshot.ts';
+import { TrainStep } from './step.ts';
+import { PieceTokenizer } from './tokenizer.ts';
+
+const PROGRESS_EVERY_MS = 400;
+
+async function startingPoint({ start, seed }: TrainRequest): Promise<Checkpoint> {
+  if (start.kind === 'checkpoint') return readCheckpoint(start.checkpoint.path);
+  const config = DecoderConfig.parse(start.config);
+  const tokenizer = TokenizerSpec.parse(start.tokenizer);
+  const fault = architectureFault(config, tokenizer);
+  if (fault !== null)
+    throw new EngineError('CheckpointInvalid', `the model to start from does not fit together: ${fault}`);
+  return { config, tokenizer, tensors: initialTensors(config, seed) };
+}
+
+/**
+ * Trains and writes a checkpoint to `request.outputPath`.
+ * @throws EngineError TrainingDiverged, TrainingDataInvalid, TextNotInVocabulary, CheckpointInvalid; the signal's reason.
+ */
+export async function train(request: TrainRequest, control: EngineControl = {}): Promise<TrainResult> {
+  const { schedule, seed } = request;
+  control.signal?.throwIfAborted();
+  const model = await startingPoint(request);
+  const finish = async (tensors: Checkpoint['tensors']) => {
+    await writeCheckpoint(request.outputPath, { ...model, tensors });
+    return weightsDigest(tensors.values());
+  };
+  if (schedule.steps === 0) {
+    const digest = await finish(model.tensors);
+    return { weightsDigest: digest, steps: 0, resumedFrom: 0, finalLoss: null, learningRates: [], tokens: 0 };
+  }
+
+  const rows = await readRows(request.dataPath, new PieceTokenizer(model.tokenizer), model.config);
+  const order = new BatchOrder(rows, schedule.batchSize, seed);
+  const layout = parameterLayout(model.config);
+  const folder = request.resume === undefined ? null : new SnapshotFolder(request.resume);
+  const resumed = (await folder?.newest(layout.size, schedule.steps)) ?? null;
+  const position: Snapshot = resumed ?? {
+    weights: flatten(layout, model.tensors),
+    first: new Float32Array(layout.size),
+    second: new Float32Array(layout.size),
+    progress: { step: 0, learningRates: [], windowLoss: 0, windowTokens: 0 },
+  };
+  const { progress } = position;
+  const resumedFrom = progress.step;
+  // The last tenth of the steps, at least one.
+  const windowStart = schedule.steps - Math.max(1, Math.floor(schedule.steps / 10));
+
+  const step = new TrainStep(layout, schedule, position);
+  let tokens = 0;
+  try {
+    let reportedAt = performance.now();
+    let reportedTokens = 0;
+    let savedAt = reportedAt;
+    control.onProgress?.({ done: progress.step, total: schedule.steps, tokensPerSecond: 0 });
+    while (progress.step < schedule.steps) {
+      // Messages, heartbeats and the signal get their turn.
+      await setImmediate();
+      control.signal?.throwIfAborted();
+      const batch = assemble(
+        order.at(progress.step).map((row) => rows[row]!),
+        model.tokenizer.pad,
+      );
+      const learningRate = learningRateAt(schedule, progress.step);
+      const loss = step.run(batch, progress.step, learningRate);
+      if (!Number.isFinite(loss)) {
+        const mean = loss / batch.targets.length;
+        throw new EngineError(
+          'TrainingDiverged',
+          `loss ${mean} at step ${progress.step} of ${schedule.steps}; lower learningRate (${schedule.learningRate}) or raise warmupSteps`,
+        );
+      }
+      if (progress.step >= windowStart) {
+        progress.windowLoss += loss;
+        progress.windowTokens += batch.targets.length;
+      }
+      progress.learningRates.push(learningRate);
+      progress.step++;
+      tokens += batch.tokens;
+
+      const now = performance.now();
+      if (now - reportedAt >= PROGRESS_EVERY_MS || progress.step === schedule.steps) {
+        const tokensPerSecond = ((tokens - reportedTokens) / (now - reportedAt)) * 1000;
+        control.onProgress?.({ done: progress.step, total: schedule.steps, tokensPerSecond });
+        [reportedAt, reportedTokens] = [now, tokens];
+      }
+      if (folder !== null && now - savedAt >= folder.resume.everyMs && progress.step < schedule.steps) {
+        await folder.write({ ...step.read(), progress });
+        savedAt = performance.now();
+      }
+    }
+    const { weights } = step.read();
+    // The last update may have gone wrong although the loss before it was fine.
+    if (!weights.every(Number.isFinite)) {
+      throw new EngineError(
+        'TrainingDiverged',
+        `weights are not finite after step ${schedule.steps}; lower learningRate`,
+      );
+    }
+    const digest = await finish(unflatten(layout, weights));
+    await folder?.clear();
+    return {
+      weightsDigest: digest,
+      steps: schedule.steps,
+      resumedFrom,
+      finalLoss: progress.windowTokens === 0 ? null : progress.windowLoss / progress.windowTokens,
+      learningRates: progress.learningRates,
+      tokens,
+    };
+  } finally {
+    step.dispose();
+  }
+}

@@ -1,0 +1,217 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { assemble } from '../../engine/tfjs/batches.ts';
+import type { TokenRow } from '../../engine/tfjs/batches.ts';
+import { lossAndGradient, makeTables } from '../../engine/tfjs/gradient.ts';
+import { EagerKernels } from '../../engine/tfjs/kernels.ts';
+import { flatten, initialTensors, parameterLayout, unflatten } from '../../engine/tfjs/layout.ts';
+import { tf } from '../../engine/tfjs/native.ts';
+import type { Tensor } from '../../engine/tfjs/native.ts';
+import { parameterShapes } from '../../engine/tfjs/parameters.ts';
+import type { NamedTensor } from '../../engine/tfjs/safetensors.ts';
+import { uniform } from '../../engine/tfjs/rng.ts';
+import { DecoderConfig } from '../../schemas/checkpoint.ts';
+
+const SEED = '00112233445566778899aabbccddeeff';
+const configure = (activation: 'relu' | 'swiglu', tiedEmbeddings: boolean, layers = 2) =>
+  DecoderConfig.parse({
+    vocabSize: 11,
+    dModel: 16,
+    layers,
+    heads: 2,
+    dFF: 24,
+    activation,
+    context: 32,
+    tiedEmbeddings,
+  });
+const LENGTHS = [9, 3, 12, 5, 7, 2, 10, 8];
+const makeRows = (lengths = LENGTHS): TokenRow[] =>
+  lengths.map((length, row) => ({
+    tokens: Int32Array.from({ length }, (_, i) => Math.floor(uniform(SEED, 7, row, i) * 11)),
+    promptLength: 1 + (row % Math.max(1, length - 1)),
+  }));
+
+/** Starting weights with gains away from 1, so that a gradient that forgets them is seen. */
+function startingWeights(config: DecoderConfig): Map<string, NamedTensor> {
+  const tensors = initialTensors(config, SEED);
+  for (const { shape, data } of tensors.values()) {
+    if (shape.length === 1) data.forEach((_, i) => (data[i] = 0.5 + uniform(SEED, 8, i)));
+  }
+  return tensors;
+}
+
+/** The definition, in plain tfjs and Llama's own conventions; differentiated by the tape. */
+function plainLoss(config: DecoderConfig, rows: TokenRow[], tensors: Map<string, Tensor>): Tensor {
+  const { dModel, heads, layers, ropeTheta, normEpsilon } = config;
+  const width = dModel / heads;
+  const get = (name: string) => tensors.get(name) as any;
+  const norm = (x: any, gain: any) => x.div(x.square().mean(-1, true).add(normEpsilon).sqrt()).mul(gain);
+  const linear = (x: any, weight: any) => tf.matMul(x, weight, false, true);
+  let total: any = tf.scalar(0);
+  for (const { tokens, promptLength } of rows) {
+    const time = tokens.length - 1;
+    const angles = tf.tensor2d(
+      Array.from({ length: time }, (_, t) =>
+        Array.from({ length: width }, (_, j) => t * ropeTheta ** ((-2 * (j % (width / 2))) / width)),
+      ),
+    );
+    const rotate = (x: any) =>
+      x
+        .mul(angles.cos())
+        .add(tf.concat([x.slice([0, width / 2]).neg(), x.slice([0, 0], [time, width / 2])], 1).mul(angles.sin()));
+    let x: any = tf.gather(get('model.embed_tokens.weight'), tf.tensor1d(tokens.subarray(0, -1), 'int32'));
+    for (let layer = 0; layer < layers; layer++) {
+      const at = (name: string) => get(`model.layers.${layer}.${name}.weight`);
+      const n = norm(x, at('input_layernorm'));
+      const outputs = [];
+      for (let head = 0; head < heads; head++) {
+        const part = (name: string) => linear(n, at(`self_attn.${name}_proj`)).slice([0, head * width], [time, width]);
+        const scores = tf.matMul(rotate(part('q')), rotate(part('k')), false, true).div(Math.sqrt(width));
+        const causal = tf.linalg
+          .bandPart(tf.ones([time, time]), -1, 0)
+          .sub(1)
+          .mul(1e9);
+        outputs.push(tf.matMul(tf.softmax(scores.add(causal) as any), part('v')));
+      }
+      x = x.add(linear(tf.concat(outputs, 1), at('self_attn.o_proj')));
+      const m = norm(x, at('post_attention_layernorm'));
+      const up = linear(m, at('mlp.up_proj'));
+      const gate = config.activation === 'swiglu' ? linear(m, at('mlp.gate_proj')) : null;
+      const hidden = gate === null ? tf.relu(up) : gate.mul(tf.sigmoid(gate)).mul(up);
+      x = x.add(linear(hidden, at('mlp.down_proj')));
+    }
+    const head = get(config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight');
+    const logSoftmax = tf.logSoftmax(linear(norm(x, get('model.norm.weight')), head) as any);
+    for (let at = promptLength; at < tokens.length; at++) {
+      total = total.sub(logSoftmax.slice([at - 1, tokens[at]!], [1, 1]).sum());
+    }
+  }
+  return total;
+}
+
+const kernels: EagerKernels[] = [];
+afterEach(() => kernels.splice(0).forEach((k) => k.dispose()));
+function own(
+  config: DecoderConfig,
+  rows: TokenRow[],
+  tensors: Map<string, NamedTensor>,
+  change?: (ids: Int32Array) => void,
+) {
+  const k = new EagerKernels();
+  kernels.push(k);
+  const layout = parameterLayout(config);
+  const batch = assemble(rows, 0);
+  change?.(batch.ids);
+  tf.engine().startScope();
+  try {
+    const inputs = {
+      ids: tf.tensor1d(batch.ids, 'int32'),
+      positions: tf.tensor1d(batch.positions, 'int32'),
+      targets: tf.tensor1d(batch.targets, 'int32'),
+    };
+    const weights = tf.tensor1d(flatten(layout, tensors));
+    const { loss, gradient } = lossAndGradient(k, layout, weights, batch, inputs, makeTables(k, config, batch.time));
+    const gradients = unflatten(layout, gradient.dataSync() as Float32Array);
+    return { loss: loss.dataSync()[0]!, gradients, targets: batch.targets.length };
+  } finally {
+    tf.engine().endScope();
+  }
+}
+
+const distance = (a: Float32Array, b: Float32Array) => {
+  let difference = 0;
+  let size = 0;
+  a.forEach((x, i) => {
+    difference += (x - b[i]!) ** 2;
+    size += b[i]! ** 2;
+  });
+  return Math.sqrt(difference) / Math.sqrt(size);
+};
+
+describe.each([
+  ['relu', true],
+  ['relu', false],
+  ['swiglu', true],
+  ['swiglu', false],
+] as const)('the pass by hand (%s, tied: %s)', (activation, tied) => {
+  it('gives the loss and every gradient of the plain definition, padding present', () => {
+    const config = configure(activation, tied);
+    const tensors = startingWeights(config);
+    const rows = makeRows();
+    const mine = own(config, rows, tensors);
+    const names = [...tensors.keys()];
+    tf.tidy(() => {
+      const variables = names.map((name) => tf.tensor(tensors.get(name)!.data, tensors.get(name)!.shape));
+      const f = (...values: Tensor[]) => plainLoss(config, rows, new Map(names.map((name, i) => [name, values[i]!])));
+      const { value, grads } = tf.valueAndGrads(f as any)(variables);
+      expect(Math.abs(mine.loss / value.dataSync()[0]! - 1)).toBeLessThan(1e-5);
+      expect(grads.length).toBe(names.length);
+      for (const [i, name] of names.entries()) {
+        expect(distance(mine.gradients.get(name)!.data, grads[i]!.dataSync() as Float32Array), name).toBeLessThan(1e-3);
+      }
+    });
+  });
+});
+
+describe('the loss', () => {
+  const config = configure('relu', true);
+  const tensors = startingWeights(config);
+
+  it('of a row is the same alone and in company of other lengths', () => {
+    const rows = makeRows();
+    const alone = rows.map((row) => own(config, [row], tensors).loss);
+    const together = own(config, rows, tensors);
+    const sum = alone.reduce((a, b) => a + b, 0);
+    expect(Math.abs(together.loss / sum - 1)).toBeLessThan(1e-6);
+  });
+
+  it('and the gradient do not see what stands in the padding', () => {
+    const rows = makeRows();
+    const plain = own(config, rows, tensors);
+    const other = own(config, rows, tensors, (ids) => {
+      const { time } = assemble(rows, 0);
+      for (const [row, { tokens }] of rows.entries()) ids.fill(9, row * time + tokens.length - 1, (row + 1) * time);
+    });
+    expect(other.loss).toBe(plain.loss);
+    for (const [name, { data }] of plain.gradients)
+      expect(distance(other.gradients.get(name)!.data, data), name).toBeLessThan(1e-6);
+  });
+
+  it('covers completion tokens only: the prompt is read, never predicted (I6)', () => {
+    const [prompt, completion] = [
+      [1, 2, 3, 4],
+      [5, 6, 7],
+    ];
+    const row = { tokens: Int32Array.of(...prompt, ...completion), promptLength: prompt.length };
+    const batch = assemble([row], 0);
+    expect([...batch.targets]).toEqual(completion);
+    expect([...batch.positions]).toEqual([3, 4, 5]);
+    // What a prompt token would have been predicted as makes no difference: position 0…2 carry no loss.
+    const all = own(config, [{ ...row, promptLength: 1 }], tensors).loss;
+    expect(own(config, [row], tensors).loss).toBeLessThan(all);
+  });
+
+  it('covers the end token and masks padding although both have one id', () => {
+    const end = 0;
+    const rows = [
+      { tokens: Int32Array.of(1, 2, end), promptLength: 1 },
+      { tokens: Int32Array.of(1, 2, 3, 4, end), promptLength: 1 },
+    ];
+    const batch = assemble(rows, end);
+    expect([...batch.targets]).toEqual([2, end, 2, 3, 4, end]);
+    expect(batch.tokens).toBe(2 + 4);
+  });
+});
+
+describe('the layout of the weights', () => {
+  it('gives every tensor back bit for bit', () => {
+    for (const activation of ['relu', 'swiglu'] as const) {
+      const config = configure(activation, false);
+      const tensors = initialTensors(config, SEED);
+      const layout = parameterLayout(config);
+      expect(unflatten(layout, flatten(layout, tensors))).toEqual(tensors);
+      expect(layout.size).toBe(
+        parameterShapes(config).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
+      );
+    }
+  });
+});
