@@ -1,0 +1,217 @@
+/**
+ * Files that survive a kill and a power cut: written aside, fsynced, then made visible by one link or rename.
+ *
+ * A reader sees a whole file or none. What damage was found is moved to `damaged/`, never deleted: a person may want to look.
+ * Limits: needs a file system with hard links (ext4, xfs, btrfs, APFS, NTFS; not FAT).
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import * as nodeFs from 'node:fs/promises';
+import path from 'node:path';
+import { StoreError, type StoreErrorCode } from './store.ts';
+
+/** The calls a store makes; tests hand in one that fails. */
+export type FileSystem = Pick<
+  typeof nodeFs,
+  'open' | 'link' | 'rename' | 'unlink' | 'mkdir' | 'stat' | 'readdir' | 'rm' | 'copyFile' | 'chmod'
+>;
+export const realFileSystem: FileSystem = nodeFs;
+
+const DAY_MS = 86_400_000;
+
+export const errno = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+const WRITE_CODES: Record<string, StoreErrorCode> = {
+  EROFS: 'StoreReadOnly',
+  EACCES: 'StoreReadOnly',
+  EPERM: 'StoreReadOnly',
+  // A file where a folder should be: nothing can be written below it.
+  ENOTDIR: 'StoreReadOnly',
+  EEXIST: 'StoreReadOnly',
+  ENOSPC: 'StoreFull',
+  EDQUOT: 'StoreFull',
+  EIO: 'StoreUnreachable',
+  ESTALE: 'StoreUnreachable',
+  ETIMEDOUT: 'StoreUnreachable',
+};
+const READ_CODES: Record<string, StoreErrorCode> = {
+  EACCES: 'StoreUnreachable',
+  EPERM: 'StoreUnreachable',
+  EIO: 'StoreUnreachable',
+  ESTALE: 'StoreUnreachable',
+  ETIMEDOUT: 'StoreUnreachable',
+};
+const NEXT_STEP: Partial<Record<StoreErrorCode, string>> = {
+  StoreReadOnly: 'Make that folder writable for this user, or set STARTRAIL_HOME to one that is.',
+  StoreFull: 'Free some space there (startrail gc), or set STARTRAIL_HOME to a larger disk.',
+  StoreUnreachable: 'Check the disk or mount and the rights of this user there.',
+};
+
+/** Digest-like identity of a file's state: changes whenever the file is written, replaced or linked anew. */
+export async function stampOf(file: string, fs: FileSystem): Promise<string> {
+  const { dev, ino, size, mtimeNs, ctimeNs } = await fs.stat(file, { bigint: true });
+  return [dev, ino, size, mtimeNs, ctimeNs].join(':');
+}
+
+/** Start of a process in clock ticks since boot; undefined where /proc does not tell. */
+function startOf(pid: number | 'self'): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+const ownStart = startOf('self') ?? '0';
+
+function isAlive(pid: number, start: string): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (errno(error) === 'ESRCH') return false;
+  }
+  // The number may have gone to another process since.
+  const now = startOf(pid);
+  return now === undefined || start === '0' || now === start;
+}
+
+export class DurableFiles {
+  constructor(
+    readonly folder: string,
+    readonly fs: FileSystem,
+  ) {}
+
+  /** Runs `work`; an error of the disk becomes a StoreError with place, cause and next step. */
+  async guard<T>(doing: string, mode: 'read' | 'write', work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const found = errno(error);
+      const code = found === undefined ? undefined : (mode === 'write' ? WRITE_CODES : READ_CODES)[found];
+      if (error instanceof StoreError || code === undefined) throw error;
+      const cause = (error as Error).message;
+      throw new StoreError(code, `store ${this.folder}: cannot ${doing} (${cause}). ${NEXT_STEP[code] ?? ''}`);
+    }
+  }
+
+  async ensureFolder(folder: string): Promise<void> {
+    const first = await this.fs.mkdir(folder, { recursive: true });
+    if (first === undefined) return;
+    for (let parent = path.dirname(folder); parent.length >= path.dirname(first).length;) {
+      await this.syncFolder(parent);
+      if (parent === path.dirname(parent)) break;
+      parent = path.dirname(parent);
+    }
+  }
+
+  /** Makes the folder's entries durable, not only the files' bytes. */
+  async syncFolder(folder: string): Promise<void> {
+    if (process.platform === 'win32') return; // has no such call, and journals its directories
+    const handle = await this.fs.open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async syncFile(file: string): Promise<void> {
+    // Elsewhere reading rights suffice, and the file may be read-only already.
+    const handle = await this.fs.open(file, process.platform === 'win32' ? 'r+' : 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  temporaryPath(): string {
+    return path.join(this.folder, 'tmp', `${process.pid}-${ownStart}-${randomBytes(8).toString('hex')}`);
+  }
+
+  /** A synced file in tmp/; nothing is left of it if writing fails. */
+  async writeTemporary(bytes: Uint8Array, mode: number): Promise<string> {
+    const file = this.temporaryPath();
+    await this.ensureFolder(path.dirname(file));
+    const handle = await this.fs.open(file, 'wx', mode);
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } catch (error) {
+      await handle.close().catch(() => undefined);
+      await this.removeIfThere(file);
+      throw error;
+    }
+    await handle.close();
+    return file;
+  }
+
+  /** Gives the file its name unless the name is taken; true if this call did it. `from` stays. */
+  async linkExclusively(from: string, target: string): Promise<boolean> {
+    await this.ensureFolder(path.dirname(target));
+    let created = true;
+    try {
+      await this.fs.link(from, target);
+    } catch (error) {
+      if (errno(error) !== 'EEXIST') throw error;
+      created = false;
+    }
+    // The loser syncs too: it is about to tell others of a name its winner may not have synced yet.
+    await this.syncFolder(path.dirname(target));
+    return created;
+  }
+
+  async removeIfThere(file: string): Promise<void> {
+    try {
+      await this.fs.unlink(file);
+    } catch (error) {
+      if (errno(error) !== 'ENOENT') throw error;
+    }
+  }
+
+  /**
+   * Moves a damaged file to damaged/, named with `label` and the time. `seen` is the stamp of the bytes that were judged.
+   * Returns the new place; 'changed' if another file stands there by now; undefined if it could not be moved.
+   */
+  async setAside(
+    file: string,
+    seen: string,
+    label: string,
+    isDamaged: (file: string) => Promise<boolean>,
+  ): Promise<string | undefined> {
+    const time = new Date().toISOString().replaceAll(/[:.]/g, '-');
+    const target = path.join(this.folder, 'damaged', `${label}-${time}-${randomBytes(3).toString('hex')}`);
+    try {
+      if ((await stampOf(file, this.fs)) !== seen) return 'changed';
+      await this.ensureFolder(path.dirname(target));
+      await this.fs.rename(file, target);
+    } catch (error) {
+      return errno(error) === 'ENOENT' ? 'changed' : undefined;
+    }
+    // Between the look and the move another process may have put sound bytes there: those go back.
+    if (!(await isDamaged(target))) {
+      await this.linkExclusively(target, file);
+      await this.removeIfThere(target);
+      return 'changed';
+    }
+    await this.syncFolder(path.dirname(file));
+    return target;
+  }
+
+  /** Drops temporary files older than a day whose process is gone. Never fails: it is housekeeping. */
+  async removeStale(now = Date.now()): Promise<void> {
+    const folder = path.join(this.folder, 'tmp');
+    for (const entry of await this.fs.readdir(folder).catch(() => [])) {
+      const file = path.join(folder, entry);
+      const [, pid, start] = /^(\d+)-(\d+)-/.exec(entry) ?? [];
+      try {
+        if (now - (await this.fs.stat(file)).mtimeMs < DAY_MS) continue;
+        if (pid !== undefined && start !== undefined && isAlive(Number(pid), start)) continue;
+        await this.fs.unlink(file);
+      } catch {
+        // Gone already, or a read-only store that can still be read.
+      }
+    }
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * The memo: idempotency, resume, replay and fork are one look-up by what a shard's output depends on.
+ *
+ *   memo/<key>                      { format: 1, key, input, output, attempt }    complete; stays for good
+ *   memo/<key>/partial/<scope>      the same, with unjudged rows; counts only in its own attempt of its own iteration
+ *   producers/<hex digest>          { key, input }    how to make that artifact again
+ *
+ * Order of writing: artifacts, producers, entry. Killed anywhere between, the shard is done again and finds its own
+ * artifacts; nothing refers to what is not there yet.
+ */
+import { createHash } from 'node:crypto';
+import { ArtifactRef } from '../schemas/artifact.ts';
+import { canonicalJson } from '../schemas/canonical.ts';
+import { type StageInput, type StageKind, type StageOutput, stageRow } from '../schemas/stage.ts';
+import { keyInput } from './memo-inputs.ts';
+import { type Store, StoreError } from './store.ts';
+
+/** What the iteration's number changes: seeds of samples, the draw, the number of steps. */
+const BY_ITERATION: ReadonlySet<StageKind> = new Set(['draw', 'generate', 'rationalize', 'fine-tune']);
+/** What an engine computes; the others are the same on every machine. */
+const BY_ENGINE: ReadonlySet<StageKind> = new Set(['generate', 'rationalize', 'fine-tune', 'evaluate']);
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** A shard that was run again gave other bytes than before. Not retryable: the engine is not deterministic. */
+export class OutputDiffersError extends Error {
+  override readonly name = 'OutputDiffersError';
+  readonly code = 'OutputDiffers';
+}
+
+/**
+ * The memo key of a shard, 64 hex digits: all that may change its output, and nothing else. Not in it: run id, stage name,
+ * attempt, place among the shards, the engine's name (its fingerprint is). Deterministic; equal rows give equal keys
+ * however the artifacts before them were cut beyond the slice.
+ */
+export function memoKeyOf(input: StageInput): string {
+  const { run, kind } = input;
+  const inputs = input.inputs as Record<string, unknown>;
+  return sha256(
+    canonicalJson({
+      format: 1,
+      kind,
+      version: stageRow(kind).version,
+      options: input.options,
+      inputs: Object.fromEntries(Object.entries(inputs).map(([port, value]) => [port, keyInput(value)])),
+      seed: run.seed,
+      task: run.task,
+      parameters: run.parameters,
+      implementation: run.implementation,
+      iteration: BY_ITERATION.has(kind) ? input.iteration : undefined,
+      fingerprint: BY_ENGINE.has(kind) ? run.fingerprint : undefined,
+      carried: kind === 'fine-tune' ? keyInput(input.carried) : undefined,
+    }),
+  );
+}
+
+type Work<K extends StageKind> = (previous?: StageOutput<K>) => Promise<Omit<StageOutput<K>, 'reused'>>;
+type Fresh<K extends StageKind> = Omit<StageOutput<K>, 'reused'>;
+
+interface Entry<K extends StageKind = StageKind> {
+  format: 1;
+  key: string;
+  input: StageInput<K>;
+  output: Fresh<K>;
+  attempt: number;
+}
+
+/** Every artifact an output holds, whatever its ports look like: sorted digests, each once. */
+export function digestsOf(output: unknown): string[] {
+  const found = new Set<string>();
+  const walk = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    const ref = ArtifactRef.safeParse(value);
+    if (ref.success) found.add(ref.data.digest);
+    else for (const member of Object.values(value)) walk(member);
+  };
+  walk(output);
+  return [...found].sort();
+}
+
+async function entryAt<K extends StageKind>(store: Store, name: string): Promise<Entry<K> | undefined> {
+  const found = (await store.getName(name)) as Entry<K> | undefined;
+  return found?.format === 1 ? found : undefined;
+}
+
+async function allThere(store: Store, output: unknown): Promise<boolean> {
+  for (const digest of digestsOf(output)) if (!(await store.has(digest))) return false;
+  return true;
+}
+
+/**
+ * Returns the memo's output for this shard (`reused: true`), or does `work` and enters what it gave.
+ *
+ * - Partial entries answer re-deliveries within their attempt alone; in any other attempt, replay or fork `work` gets the
+ *   latest of them as `previous`, to judge just its unjudged rows.
+ * - An entry whose artifacts are gone, or `input.redo`: the work is done again and must give the same digests.
+ *   Throws OutputDiffersError (both named) if it does not; the entry stays.
+ * - Several workers on one key: the first entry wins and all return it.
+ */
+export async function memoised<K extends StageKind>(
+  store: Store,
+  input: StageInput<K>,
+  work: Work<K>,
+): Promise<StageOutput<K>> {
+  const { redo, ...asked } = input;
+  const key = memoKeyOf(input as StageInput);
+  const complete = `memo/${key}`;
+  // The run and iteration are part of it: attempt 1 of a fork or of a later iteration is an attempt of its own.
+  const scope = sha256(canonicalJson([input.run.runId, input.iteration, input.attempt])).slice(0, 32);
+  const partial = `${complete}/partial/${scope}`;
+
+  const own = await entryAt<K>(store, partial);
+  const whole = await entryAt<K>(store, complete);
+
+  if (redo !== undefined) {
+    const entry = [whole, own].find((one) => one && digestsOf(one.output).includes(redo.digest)) ?? whole ?? own;
+    if (entry !== undefined) return again(store, entry, work);
+  } else {
+    // Its own partial output first, even if another run has completed the shard since: a re-delivery gives equal bytes.
+    for (const entry of [own, whole]) {
+      if (entry !== undefined && (await allThere(store, entry.output)))
+        return { ...entry.output, reused: true } as StageOutput<K>;
+    }
+    if (whole !== undefined) return again(store, whole, work);
+  }
+
+  const fresh = await workFrom(await previousOutput<K>(store, key, input), work);
+  if (redo !== undefined && !digestsOf(fresh.outputs).includes(redo.digest)) {
+    throw new OutputDiffersError(differs(key, [redo.digest], digestsOf(fresh.outputs)));
+  }
+
+  for (const digest of digestsOf(fresh.outputs)) {
+    await store.createName(`producers/${digest.slice('sha256:'.length)}`, { key, input: asked });
+  }
+  const entry: Entry<K> = {
+    format: 1,
+    key,
+    input: asked as StageInput<K>,
+    output: withoutReused(fresh),
+    attempt: input.attempt,
+  };
+  const name = fresh.partial ? partial : complete;
+  if (fresh.partial && own !== undefined) {
+    // Only where its artifacts are gone; rows that were unjudged by an outage may be judged now.
+    await store.replaceName(name, entry);
+    return { ...entry.output, reused: false } as StageOutput<K>;
+  }
+  const written = await store.createName(name, entry);
+  let standing = written.value as Entry<K>;
+  if (standing.format !== 1) {
+    await store.replaceName(name, entry);
+    standing = entry;
+  }
+  return { ...standing.output, reused: !written.created } as StageOutput<K>;
+}
+
+/** The input of a shard that makes this artifact; undefined if no stage made it, or the index was lost. */
+export async function producerOf(store: Store, digest: string): Promise<StageInput | undefined> {
+  const found = await store.getName(`producers/${digest.slice('sha256:'.length)}`);
+  return (found as { input: StageInput } | undefined)?.input;
+}
+
+/** Does the work of an entry once more; returns the entry's output, whose artifacts are there again. */
+async function again<K extends StageKind>(store: Store, entry: Entry<K>, work: Work<K>): Promise<StageOutput<K>> {
+  const fresh = await workFrom(
+    entry.output.partial ? await previousOutput(store, entry.key, entry.input) : undefined,
+    work,
+  );
+  const before = digestsOf(entry.output.outputs);
+  const after = digestsOf(fresh.outputs);
+  if (canonicalJson(before) !== canonicalJson(after)) {
+    // Not the engine's fault: the verifier is out of order just now. Without a code of its own this is retried.
+    if (fresh.partial && !entry.output.partial) {
+      throw new Error(
+        `shard ${entry.key} is made again, but some of its rows could not be judged this time; retry later`,
+      );
+    }
+    throw new OutputDiffersError(differs(entry.key, before, after));
+  }
+  return { ...entry.output, reused: false } as StageOutput<K>;
+}
+
+function differs(key: string, before: string[], after: string[]): string {
+  return (
+    `OutputDiffers: shard ${key} was run again; expected ${before.join(', ')}; got ${after.join(', ')}. ` +
+    'Go on with the worker and engine settings the run was started with, or start the iteration anew by `startrail retry`.'
+  );
+}
+
+/** The partial output to go on from: this run's latest before this attempt, else any other's. */
+async function previousOutput<K extends StageKind>(
+  store: Store,
+  key: string,
+  input: StageInput<K>,
+): Promise<StageOutput<K> | undefined> {
+  const entries: Entry<K>[] = [];
+  for (const name of await store.listNames(`memo/${key}/partial/`)) {
+    const entry = await entryAt<K>(store, name);
+    if (entry === undefined) continue;
+    const { run, iteration, attempt } = entry.input;
+    const sameIteration = run.runId === input.run.runId && iteration === input.iteration;
+    if (sameIteration && attempt >= input.attempt) continue;
+    if (await allThere(store, entry.output)) entries.push(entry);
+  }
+  const rank = (entry: Entry<K>) =>
+    (entry.input.run.runId === input.run.runId ? 1e12 : 0) + entry.input.iteration * 1e6 + entry.attempt;
+  const [latest] = entries.sort((a, b) => rank(b) - rank(a));
+  return latest && ({ ...latest.output, reused: true } as StageOutput<K>);
+}
+
+/** Works on from `previous`; from nothing if what that refers to turns out to be damaged. */
+async function workFrom<K extends StageKind>(previous: StageOutput<K> | undefined, work: Work<K>): Promise<Fresh<K>> {
+  if (previous === undefined) return work();
+  try {
+    return await work(previous);
+  } catch (error) {
+    const lost = error instanceof StoreError ? error.digest : undefined;
+    if (lost === undefined || !digestsOf(previous).includes(lost)) throw error;
+    return work();
+  }
+}
+
+/** Activities may hand over a whole StageOutput; `reused` says something of a delivery, not of the shard. */
+function withoutReused<K extends StageKind>(fresh: Fresh<K>): Fresh<K> {
+  const { reused: _, ...output } = fresh as StageOutput<K>;
+  return output as Fresh<K>;
+}
