@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, LocalCheckpoint, SampleRow, Sampling } from '../../engine/engine.ts';
 import { createHostedEngine } from '../../engine/host.ts';
+import { createLanedEngine } from '../../engine/lanes.ts';
 import { createScriptedEngine } from '../../engine/scripted.ts';
 import { createTfjsEngine } from '../../engine/tfjs/engine.ts';
 import { additionPrompt, modelFolder, randomModel, seedOf } from '../engine/models.ts';
@@ -13,9 +14,12 @@ const warm: Sampling = { temperature: 1, topP: 1 };
 const rowsOf = (count: number, from = 0, maxNewTokens = 16): SampleRow[] =>
   Array.from({ length: count }, (_, n) => ({ prompt: additionPrompt(n), seed: seedOf(from + n), maxNewTokens }));
 
+const lane = () => createHostedEngine({ entry: 'tfjs', threads: 1, hungAfterMs: 60_000 });
+
 const engines: [name: string, create: () => Engine, skip: Record<string, string>][] = [
   ['tfjs, in process', createTfjsEngine, {}],
   ['tfjs, hosted', () => createHostedEngine({ entry: 'tfjs', threads: 2, hungAfterMs: 60_000 }), {}],
+  ['tfjs, two lanes', () => createLanedEngine({ sampling: [lane(), lane()], training: lane() }), {}],
   ['scripted, in process', createScriptedEngine, {}],
   [
     'scripted, hosted',
@@ -68,6 +72,14 @@ describe.each(engines)('engine: %s', (_, create, skip) => {
     for (const n of [0, 5, 11]) {
       expect(await engine.sample({ model, rows: [rows[n]!], sampling: warm })).toEqual([together[n]]);
     }
+  });
+
+  holds('rows get the same in a large request, cut and dealt as it may be', async () => {
+    const rows = rowsOf(700, 0, 8);
+    const together = await engine.sample({ model, rows, sampling: warm });
+    const few = [0, 255, 256, 400, 699];
+    const alone = await engine.sample({ model, rows: few.map((n) => rows[n]!), sampling: warm });
+    expect(alone).toEqual(few.map((n) => together[n]));
   });
 
   holds('seeds matter at temperature 1 and not when greedy', async () => {

@@ -1,0 +1,119 @@
+/**
+ * Several engines as one: the rows of a request are dealt to lanes, training goes to an engine of its own.
+ *
+ *   const lane = () => createHostedEngine({ entry: 'tfjs', threads: 1, hungAfterMs });
+ *   createLanedEngine({ sampling: [lane(), lane()], training: createHostedEngine({ entry: 'tfjs', threads: 2, hungAfterMs }) });
+ *
+ * A step of a small model is a hundred short kernels, which a second thread hardly speeds up, while a second process doubles
+ * them. A row's tokens depend on that row alone, so neither the count of lanes nor the dealing can show in the result.
+ */
+import type { Completion, Engine, EngineControl, EngineProgress, SampleRequest } from './engine.ts';
+
+/** Rows a lane takes at a time: two full batches of the tfjs engine. */
+const PIECE = 256;
+
+/**
+ * The lanes must describe themselves alike. Throws what the lanes throw; the first failure cancels the other pieces.
+ */
+export function createLanedEngine({ sampling, training }: { sampling: Engine[]; training: Engine }): Engine {
+  const [first] = sampling;
+  if (first === undefined) throw new RangeError('a laned engine needs at least one lane');
+  /** Pieces under way by lane, so that two requests at once spread out too. */
+  const busy = sampling.map(() => 0);
+
+  return {
+    async describe() {
+      const [sample, train] = await Promise.all([first.describe(), training.describe()]);
+      if (sample.fingerprint === train.fingerprint) return sample;
+      return {
+        name: sample.name,
+        fingerprint: `sampling ${sample.fingerprint}; training ${train.fingerprint}`,
+        deterministic: sample.deterministic && train.deterministic,
+      };
+    },
+
+    async sample(request, control = {}) {
+      const { rows } = request;
+      const pieces = deal(rows);
+      if (pieces.length === 0) return first.sample(request, control);
+      const stop = new AbortController();
+      const signal = control.signal === undefined ? stop.signal : AbortSignal.any([control.signal, stop.signal]);
+      const totals = new Totals(rows.length, control.onProgress);
+      const completions = new Array<Completion>(rows.length);
+      const work = async (lane: number): Promise<void> => {
+        for (let piece = pieces.pop(); piece !== undefined; piece = pieces.pop()) {
+          const taken = piece;
+          busy[lane]!++;
+          try {
+            const part: SampleRequest = { ...request, rows: taken.map((index) => rows[index]!) };
+            const onProgress = (progress: EngineProgress) => totals.hear(lane, progress);
+            const result = await sampling[lane]!.sample(part, { signal, onProgress });
+            for (const [n, completion] of result.entries()) completions[taken[n]!] = completion;
+            totals.finish(lane, taken.length);
+          } finally {
+            busy[lane]!--;
+          }
+        }
+      };
+      const idleFirst = Array.from(sampling.keys()).sort((a, b) => busy[a]! - busy[b]!);
+      const workers = idleFirst.slice(0, pieces.length).map((lane) => work(lane));
+      try {
+        await Promise.all(workers);
+      } catch (error) {
+        pieces.length = 0;
+        stop.abort(error);
+        await Promise.allSettled(workers);
+        throw error;
+      }
+      return completions;
+    },
+
+    train: (request, control) => training.train(request, control),
+
+    async close() {
+      await Promise.all([...new Set([...sampling, training])].map((engine) => engine.close()));
+    },
+  };
+}
+
+/** Indices of the rows in pieces, alike rows together; the longest come last and are taken first. */
+function deal(rows: SampleRequest['rows']): number[][] {
+  const order = Array.from(rows.keys()).sort(
+    (a, b) =>
+      rows[a]!.prompt.length - rows[b]!.prompt.length || rows[a]!.maxNewTokens - rows[b]!.maxNewTokens || a - b,
+  );
+  const pieces: number[][] = [];
+  for (let at = 0; at < order.length; at += PIECE) pieces.push(order.slice(at, at + PIECE));
+  return pieces;
+}
+
+/** Progress of all lanes as one. */
+class Totals {
+  #finished = 0;
+  readonly #lanes = new Map<number, EngineProgress>();
+  readonly #total: number;
+  readonly #onProgress: EngineControl['onProgress'];
+
+  constructor(total: number, onProgress: EngineControl['onProgress']) {
+    this.#total = total;
+    this.#onProgress = onProgress;
+  }
+
+  hear(lane: number, progress: EngineProgress): void {
+    this.#lanes.set(lane, progress);
+    let done = this.#finished;
+    let tokensPerSecond = 0;
+    for (const part of this.#lanes.values()) {
+      done += part.done;
+      tokensPerSecond += part.tokensPerSecond;
+    }
+    this.#onProgress?.({ done, total: this.#total, tokensPerSecond });
+  }
+
+  finish(lane: number, rows: number): void {
+    this.#finished += rows;
+    // Its last rate stays in the sum until the next piece speaks.
+    const rate = this.#lanes.get(lane)?.tokensPerSecond ?? 0;
+    this.hear(lane, { done: 0, total: 0, tokensPerSecond: rate });
+  }
+}
