@@ -25,6 +25,7 @@ export const FAILURES = {
   EngineUnavailable: { retryable: true, means: 'the engine could not be loaded' },
   CheckpointInvalid: { retryable: false, means: 'a checkpoint does not fit the engine' },
   TextNotInVocabulary: { retryable: false, means: 'a prompt or rationale holds text the tokenizer cannot express' },
+  TrainingDataInvalid: { retryable: false, means: 'a training row cannot be trained on' },
   TrainingDiverged: { retryable: false, means: 'loss or gradient is not finite' },
   StoreReadOnly: { retryable: true, means: 'the store cannot be written' },
   StoreFull: { retryable: true, means: 'no space left for artifacts' },

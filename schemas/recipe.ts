@@ -105,7 +105,10 @@ export function checkRecipe(recipe: Recipe): RecipeProblem[] {
   const suggest = (wanted: PortType, ref: string) => {
     const fitting = refs.filter(([, type]) => type === wanted).map(([name]) => name);
     const stage = ref.split('.')[0] as string;
-    const choice = fitting.find((name) => name.split('.')[0] === stage) ?? nearest(ref, fitting);
+    const choice =
+      fitting.find((name) => name.split('.')[0] === stage) ??
+      nearest(ref, fitting) ??
+      (fitting.length === 1 ? fitting[0] : undefined);
     return choice === undefined ? '' : ` Did you mean ${choice}?`;
   };
   for (const [name, stage] of Object.entries(recipe.stages)) {

@@ -125,6 +125,24 @@ export const IterationRecord = z.strictObject({
 });
 export type IterationRecord = z.infer<typeof IterationRecord>;
 
+/** What a run carries of a sealed iteration: small, so that a hundred of them fit a payload; the record is an artifact. */
+export const IterationSummary = z.strictObject({
+  n: z.int().nonnegative(),
+  drawn: z.int().nonnegative(),
+  ledger: Ledger,
+  soundShare: z.number().nullable(),
+  /** Overall accuracy on dev: what decisions read. */
+  dev: z.number(),
+  /** On test, for people. */
+  test: z.number(),
+  testByStratum: z.record(z.string(), z.number()),
+  seconds: z.number(),
+  model: Model,
+  carried: z.boolean(),
+  record: ArtifactRef,
+});
+export type IterationSummary = z.infer<typeof IterationSummary>;
+
 export const RunStatus = z.enum([
   'running',
   'paused',
@@ -160,7 +178,7 @@ export const Progress = z.strictObject({
   child: z.string().nullable(),
   /** Why it waits or why it ended, in a sentence. */
   reason: z.string().nullable(),
-  records: z.array(IterationRecord),
+  records: z.array(IterationSummary),
 });
 export type Progress = z.infer<typeof Progress>;
 export const IterationProgress = z.strictObject({ iteration: z.int(), stages: z.record(z.string(), StageProgress) });

@@ -1,0 +1,37 @@
+/** What activities are given by the worker: interfaces only, so that tests can put anything behind them. */
+import type { Engine } from '../engine/engine.ts';
+import type { Recipe } from '../schemas/recipe.ts';
+import type { StageRule } from '../schemas/run.ts';
+import type { StageKind } from '../schemas/stage.ts';
+import type { Store } from '../store/store.ts';
+import type { Task } from '../tasks/task.ts';
+
+export interface Span {
+  /** ISO time. */
+  at: string;
+  /** `engine`, `verifier` or `activity`. */
+  what: string;
+  run: string;
+  iteration: number;
+  stage: string;
+  shard: number;
+  seconds: number;
+}
+
+export interface Dependencies {
+  store: Store;
+  /** Engines by the names runs may use. */
+  engine(name: string): Engine | undefined;
+  engineNames: string[];
+  defaultEngine: string;
+  recipe(id: string): Recipe | undefined;
+  recipeIds: string[];
+  task(id: string): Task | undefined;
+  taskIds: string[];
+  rules: Record<StageKind, StageRule>;
+  /** A snapshot inside a fine-tune every so often. */
+  snapshotEveryMs: number;
+  /** Where the time of a run goes; kept by the worker, never part of an artifact. */
+  span(span: Span): void;
+  log: { info(message: string, fields?: object): void; warn(message: string, fields?: object): void };
+}

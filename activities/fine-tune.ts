@@ -1,0 +1,120 @@
+/**
+ * fine-tune: trains a model from its base, with fresh moments and step 0, on seed rationales and what was kept.
+ *
+ * The rows stand in a fixed order (seeds, hinted seeds, kept rationales as drawn), so another shard size gives the same
+ * weights. Nothing kept where something should have been: no training, the carried model goes on and says so.
+ */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { canonicalJson } from '../schemas/canonical.ts';
+import type { TrainSchedule } from '../schemas/checkpoint.ts';
+import { Example } from '../schemas/example.ts';
+import { Problem } from '../schemas/problem.ts';
+import type { StageOptions } from '../schemas/stage.ts';
+import { memoKeyOf } from '../store/memo.ts';
+import { readRows } from '../store/rows.ts';
+import type { Task } from '../tasks/task.ts';
+import type { Dependencies } from './dependencies.ts';
+import { seedOf } from './seed.ts';
+import { stageActivity } from './shard.ts';
+import type { ShardWork } from './shard.ts';
+
+/** A seed triple as it stands in the run's `$seeds`. */
+export const SeedRow = z.strictObject({ problem: Problem, rationale: z.string() });
+export type SeedRow = z.infer<typeof SeedRow>;
+
+/** Steps of iteration n (the base is n = 0 and takes the first): first · growth^(n−1) + add · (n−1), at most cap. */
+export function stepsOf(options: StageOptions<'fine-tune'>, iteration: number): number {
+  const { first, growth, add, cap } = options.steps;
+  const later = Math.max(0, iteration - 1);
+  // The small term keeps 40 · 1.2² from becoming 57 − 1e-14 and being cut to 56.
+  return Math.min(Math.floor(first * growth ** later + 1e-9) + add * later, cap ?? Infinity);
+}
+
+/** Seed triples as training rows; a declared share of them, by rank of hash, also in the hinted form. */
+export function seedExamples(task: Task, seeds: SeedRow[], hintedShare: number): Example[] {
+  const row = ({ problem, rationale }: SeedRow, hinted: boolean): Example => ({
+    problem: problem.id,
+    identity: problem.identity,
+    prompt: hinted ? task.prompt.hinted(problem) : task.prompt.free(problem),
+    completion: rationale,
+    origin: hinted ? 'seed-hinted' : 'seed',
+  });
+  const ranked = [...seeds].sort((x, y) => (seedOf('hinted', x.problem.id) < seedOf('hinted', y.problem.id) ? -1 : 1));
+  const hinted = ranked.slice(0, Math.round(hintedShare * seeds.length));
+  return [...seeds.map((seed) => row(seed, false)), ...hinted.map((seed) => row(seed, true))];
+}
+
+export const fineTune = (deps: Dependencies) =>
+  stageActivity<'fine-tune'>(
+    deps,
+    (shard) => train(shard),
+    (input) => deps.store.dropScratch(memoKeyOf(input)),
+  );
+
+async function train({ deps, input, task, engine, control, busy }: ShardWork<'fine-tune'>) {
+  const { store } = deps;
+  const { inputs, options, iteration, run } = input;
+  const kept = inputs.examples ? await readRows(store, inputs.examples, Example) : [];
+  if (inputs.examples && kept.length === 0 && input.carried)
+    return {
+      outputs: { model: input.carried },
+      tokens: 0,
+      partial: false,
+      trained: { rows: 0, steps: 0, carried: true },
+    };
+  const seeds = inputs.seeds ? await readRows(store, inputs.seeds, SeedRow) : [];
+  const examples = [...seedExamples(task, seeds, options.hintedSeeds), ...kept];
+  const schedule: TrainSchedule = {
+    steps: stepsOf(options, iteration),
+    learningRate: options.learningRate,
+    warmupSteps: options.warmupSteps,
+    decay: options.decay,
+    batchSize: options.batchSize,
+    clipNorm: options.clipNorm,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+  };
+  const key = memoKeyOf(input);
+  const folder = await store.scratch(key);
+  // A zombie attempt may still be writing beside this one: what is written is named by the attempt.
+  const attempt = nextAttempt();
+  const dataPath = path.join(folder, `data-${attempt}.jsonl`);
+  const outputPath = path.join(folder, `model-${attempt}.safetensors`);
+  const rows = examples.map(({ prompt, completion, completionTokens }) => ({ prompt, completion, completionTokens }));
+  await writeFile(dataPath, rows.map((row) => `${canonicalJson(row)}\n`).join(''));
+  const { from } = inputs;
+  const trainer = await engine();
+  const start =
+    'fresh' in from
+      ? ({ kind: 'fresh', config: from.fresh, tokenizer: from.tokenizer } as const)
+      : ({
+          kind: 'checkpoint',
+          checkpoint: { path: await store.open(from.checkpoint.digest), digest: from.checkpoint.digest },
+        } as const);
+  const result = await busy('engine', () =>
+    trainer.train(
+      {
+        start,
+        dataPath,
+        schedule,
+        seed: seedOf(run.seed, 'fine-tune', iteration),
+        outputPath,
+        resume: { folder: path.join(folder, 'snapshots'), key, everyMs: deps.snapshotEveryMs, attempt },
+      },
+      control,
+    ),
+  );
+  const checkpoint = await store.adopt(outputPath);
+  return {
+    outputs: { model: { checkpoint, weightsDigest: result.weightsDigest } },
+    tokens: result.tokens,
+    partial: false,
+    trained: { rows: examples.length, steps: result.steps, carried: false },
+  };
+}
+
+/** Larger than that of every earlier attempt on this machine, also across a re-delivery. */
+const nextAttempt = (): number => Date.now();

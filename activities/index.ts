@@ -1,0 +1,30 @@
+/** All activities, by the names workflows call. One per stage kind (the mapped type insists), and those of a run's frame. */
+import type { StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
+import type { Dependencies } from './dependencies.ts';
+import { draw } from './draw.ts';
+import { evaluate } from './evaluate.ts';
+import { fineTune } from './fine-tune.ts';
+import { generate } from './generate.ts';
+import { publish } from './publish.ts';
+import { rationalize } from './rationalize.ts';
+import { repair } from './repair.ts';
+import { resolve } from './resolve.ts';
+import { seal } from './seal.ts';
+import { select } from './select.ts';
+import { verify } from './verify.ts';
+
+export type StageActivities = { [K in StageKind]: (input: StageInput<K>) => Promise<StageOutput<K>> };
+
+export function createActivities(deps: Dependencies) {
+  const stages: StageActivities = {
+    draw: draw(deps),
+    generate: generate(deps),
+    rationalize: rationalize(deps),
+    verify: verify(deps),
+    select: select(deps),
+    'fine-tune': fineTune(deps),
+    evaluate: evaluate(deps),
+  };
+  return { ...stages, resolve: resolve(deps), repair: repair(deps), seal: seal(deps), publish: publish(deps) };
+}
+export type Activities = ReturnType<typeof createActivities>;

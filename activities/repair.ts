@@ -1,0 +1,30 @@
+/**
+ * repair: an artifact was found damaged or gone; say which shard made it, so that the interpreter can run that again.
+ *
+ * A run's sources (seeds, dev, test) are made anew here: they are a pure function of task, parameters and seed.
+ */
+import type { RunContext, StageInput } from '../schemas/stage.ts';
+import { producerOf } from '../store/memo.ts';
+import type { Dependencies } from './dependencies.ts';
+import { failure, rethrow } from './failures.ts';
+import { writeSources } from './resolve.ts';
+
+export type Repair = { restored: true } | { restored: false; producer: StageInput };
+
+export const repair =
+  (deps: Dependencies) =>
+  async (digest: string, run: RunContext): Promise<Repair> => {
+    try {
+      const producer = await producerOf(deps.store, digest);
+      if (producer) return { restored: false, producer };
+      const task = deps.task(run.task);
+      if (task) await writeSources(deps.store, task, task.parameters.parse(run.parameters), run.seed);
+      if (await deps.store.has(digest)) return { restored: true };
+    } catch (error) {
+      rethrow(error);
+    }
+    throw failure(
+      'LedgerBroken',
+      `artifact ${digest} is damaged or missing and no shard is known that made it; start the run again under a new id`,
+    );
+  };

@@ -1,0 +1,184 @@
+/**
+ * resolve: turns what was asked for into what will be run. Looks up names, fills defaults, checks everything that can be
+ * checked, pins digests and the engine's fingerprint. What it returns stands in history, so a replay never depends on
+ * today's defaults. Bad input fails at once as `InvalidInput` with every field that is wrong, before an engine is started.
+ */
+import { nearest } from '../schemas/nearest.ts';
+import { checkRecipe, Recipe } from '../schemas/recipe.ts';
+import type { ResolvedRun, RunInput } from '../schemas/run.ts';
+import { RunId } from '../schemas/run.ts';
+import type { Rows, RunContext } from '../schemas/stage.ts';
+import type { Store } from '../store/store.ts';
+import { writeRows } from '../store/rows.ts';
+import { implementationDigest } from '../tasks/implementation.ts';
+import type { Task } from '../tasks/task.ts';
+import type { Dependencies } from './dependencies.ts';
+import { fieldsOf, invalidInput, rethrow } from './failures.ts';
+import type { FieldProblem } from './failures.ts';
+import { fillOptions } from './options.ts';
+import type { Filled } from './options.ts';
+import { seedOf } from './seed.ts';
+import { canonicalJson } from '../schemas/canonical.ts';
+
+export interface Plan {
+  recipe: Recipe;
+  task: Task;
+  parameters: Record<string, unknown>;
+  engine: string;
+  filled: Filled;
+}
+
+/** Everything about an input that can be known without an engine or a store. Throws InvalidInput. */
+export function planRun(
+  deps: Pick<Dependencies, 'recipe' | 'recipeIds' | 'task' | 'taskIds' | 'engineNames' | 'defaultEngine'>,
+  input: RunInput,
+): Plan {
+  const problems: FieldProblem[] = [];
+  const unknown = (field: string, found: string, what: string, choices: string[]) => {
+    const near = nearest(found, choices);
+    problems.push({
+      field,
+      message: `no ${what} is called "${found}"${near ? `; did you mean "${near}"?` : ''} (there are ${choices.join(', ')})`,
+    });
+  };
+  const recipe = findRecipe(deps, input.recipe, problems, unknown);
+  const task = deps.task(input.task);
+  if (!task) unknown('task', input.task, 'task', deps.taskIds);
+  const engine = input.engine ?? deps.defaultEngine;
+  if (!deps.engineNames.includes(engine)) unknown('engine', engine, 'engine on this worker', deps.engineNames);
+
+  const set = { ...input.set };
+  const asked: Record<string, unknown> = { ...input.parameters };
+  for (const path of Object.keys(set).filter((key) => key.startsWith('parameters.'))) {
+    asked[path.slice('parameters.'.length)] = set[path];
+    delete set[path];
+  }
+  if (!task || !recipe) throw invalidInput(problems);
+  const parsed = task.parameters.safeParse(asked);
+  if (!parsed.success) throw invalidInput([...problems, ...fieldsOf(parsed.error, ['parameters'])]);
+  const parameters = parsed.data as Record<string, unknown>;
+  const options = fillOptions({
+    recipe,
+    defaults: task.defaults(recipe, parameters),
+    iterations: input.iterations,
+    shardSize: input.shardSize,
+    set,
+  });
+  problems.push(...options.problems);
+  const { filled } = options;
+  if (filled) {
+    problems.push(...checkModel(filled));
+    problems.push(...(task.check?.(parameters, { contextTokens: filled.model.context }) ?? []));
+  }
+  if (!filled || problems.length > 0) throw invalidInput(problems);
+  return { recipe, task, parameters, engine, filled };
+}
+
+function findRecipe(
+  deps: Pick<Dependencies, 'recipe' | 'recipeIds'>,
+  asked: RunInput['recipe'],
+  problems: FieldProblem[],
+  unknown: (field: string, found: string, what: string, choices: string[]) => void,
+): Recipe | undefined {
+  if (typeof asked === 'string') {
+    const recipe = deps.recipe(asked);
+    if (!recipe) unknown('recipe', asked, 'recipe', deps.recipeIds);
+    return recipe;
+  }
+  const parsed = Recipe.safeParse(asked);
+  if (!parsed.success) {
+    problems.push(...fieldsOf(parsed.error, ['recipe']));
+    return undefined;
+  }
+  const found = checkRecipe(parsed.data);
+  problems.push(
+    ...found.map(({ field, message }) => ({ field: `recipe.${field}`, message: `RecipeInvalid: ${message}` })),
+  );
+  return found.length === 0 ? parsed.data : undefined;
+}
+
+function checkModel({ model }: Filled): FieldProblem[] {
+  const problems: FieldProblem[] = [];
+  if (model.dModel % model.heads !== 0)
+    problems.push({ field: 'model.heads', message: `${model.heads} heads do not divide dModel ${model.dModel}` });
+  else if ((model.dModel / model.heads) % 2 !== 0)
+    problems.push({
+      field: 'model.heads',
+      message: `the width of a head (${model.dModel / model.heads}) must be even for RoPE`,
+    });
+  return problems;
+}
+
+/** Writes what a run's sources stand for; the same bytes each time, so it also restores them when they are damaged. */
+export async function writeSources(
+  store: Store,
+  task: Task,
+  parameters: unknown,
+  runSeed: number,
+): Promise<{ seeds: Rows; dev: Rows; test: Rows }> {
+  const whole = async (rows: unknown[]): Promise<Rows> => ({
+    shards: [await writeRows(store, rows)],
+    rows: rows.length,
+  });
+  return {
+    seeds: await whole(task.seeds(parameters, seedOf(runSeed, 'seeds'))),
+    dev: await whole(task.heldOut('dev', parameters)),
+    test: await whole(task.heldOut('test', parameters)),
+  };
+}
+
+/** The graph that makes iteration 0: a base trained from scratch on the seed triples, and its evaluation. */
+export function prepareRecipe(filled: Filled): Recipe {
+  const scored = filled.recipe.stop.plateau.split('.')[0] as string;
+  return {
+    id: 'prepare',
+    source: '',
+    stages: {
+      base: { use: 'fine-tune', in: { seeds: '$seeds', from: '$fresh' }, with: filled.base },
+      [scored]: { use: 'evaluate', in: { model: 'base', dev: '$dev', test: '$test' }, with: {} },
+    },
+    carry: { model: 'base' },
+    stop: filled.recipe.stop,
+  };
+}
+
+export const resolve =
+  (deps: Dependencies) =>
+  async (input: RunInput, runId: string): Promise<ResolvedRun> => {
+    try {
+      if (!RunId.safeParse(runId).success)
+        throw invalidInput([
+          { field: 'workflowId', message: `"${runId}" can't name a run; use letters, digits, dots, dashes` },
+        ]);
+      const { task, parameters, engine, filled } = planRun(deps, input);
+      const tokenizer = task.tokenizer(parameters);
+      const sources = await writeSources(deps.store, task, parameters, input.seed);
+      const { fingerprint, deterministic } = await (
+        deps.engine(engine) as NonNullable<ReturnType<Dependencies['engine']>>
+      ).describe();
+      const context: RunContext = {
+        runId,
+        seed: input.seed,
+        task: task.id,
+        parameters,
+        engine,
+        fingerprint,
+        deterministic,
+        implementation: (await implementationDigest(task)) as RunContext['implementation'],
+      };
+      return {
+        context,
+        recipe: filled.recipe,
+        prepare: prepareRecipe(filled),
+        iterations: filled.iterations,
+        shardSize: filled.shardSize,
+        onFailure: input.onFailure,
+        fresh: { fresh: { ...filled.model, vocabSize: tokenizer.pieces.length }, tokenizer },
+        ...sources,
+        rules: deps.rules,
+        origins: await deps.store.put(canonicalJson(filled.origins)),
+      };
+    } catch (error) {
+      rethrow(error);
+    }
+  };

@@ -1,0 +1,103 @@
+/**
+ * Sampling for generate, rationalize and evaluate: rows with seeds of their own, the checkpoint opened from the store.
+ * Seeds are H(run seed, stage, iteration, problem, sample): another shard size or worker gives the same completions.
+ */
+import type { Completion } from '../engine/engine.ts';
+import { Problem } from '../schemas/problem.ts';
+import { Rationale } from '../schemas/rationale.ts';
+import type { FreshModel, Slice } from '../schemas/stage.ts';
+import type { Model } from '../schemas/checkpoint.ts';
+import { readRows, writeRows } from '../store/rows.ts';
+import { failure } from './failures.ts';
+import { seedOf } from './seed.ts';
+import type { ShardWork } from './shard.ts';
+
+export function trainedModel(model: Model | FreshModel): Model {
+  if ('fresh' in model) throw failure('RecipeInvalid', 'this stage needs a trained model, not $fresh');
+  return model;
+}
+
+export interface SamplingPlan {
+  problems: Problem[];
+  model: Model;
+  hinted: boolean;
+  samples: number;
+  temperature: number;
+  topP: number;
+}
+
+/** One rationale per problem and sample, in the order of the problems. */
+export async function sampleRationales(shard: ShardWork<any>, plan: SamplingPlan): Promise<Rationale[]> {
+  const { task, input } = shard;
+  const wanted = plan.problems.flatMap((problem) =>
+    Array.from({ length: plan.samples }, (_, sample) => ({ problem, sample })),
+  );
+  if (wanted.length === 0) return [];
+  const engine = await shard.engine();
+  const path = await shard.deps.store.open(plan.model.checkpoint.digest);
+  const completions = await shard.busy('engine', () =>
+    engine.sample(
+      {
+        model: { path, digest: plan.model.checkpoint.digest },
+        sampling: { temperature: plan.temperature, topP: plan.topP },
+        rows: wanted.map(({ problem, sample }) => ({
+          prompt: plan.hinted ? task.prompt.hinted(problem) : task.prompt.free(problem),
+          seed: seedOf(input.run.seed, input.kind, input.iteration, problem.id, sample),
+          maxNewTokens: task.maxNewTokens(problem),
+        })),
+      },
+      shard.control,
+    ),
+  );
+  return wanted.map(({ problem, sample }, i) => toRationale(problem, sample, plan.hinted, completions[i]));
+}
+
+function toRationale(problem: Problem, sample: number, hinted: boolean, completion: Completion | undefined): Rationale {
+  if (!completion)
+    return { problem, sample, hinted, text: '', tokens: [], finish: 'failed', cause: 'the engine gave no completion' };
+  const { text, tokenIds, finish } = completion;
+  return { problem, sample, hinted, text, tokens: tokenIds, finish };
+}
+
+/** The activity of generate and of rationalize: they differ in the prompt alone. */
+export async function sampleStage(shard: ShardWork<'generate' | 'rationalize'>, hinted: boolean) {
+  const { inputs, options } = shard.input;
+  const { store } = shard.deps;
+  const earlier = shard.previous
+    ? await readRows(store, wholeOf(shard.previous.outputs.rationales), Rationale)
+    : undefined;
+  const kept = new Map(earlier?.filter((row) => row.finish !== 'failed').map((row) => [keyOf(row), row]));
+  const problems = await readRows(store, inputs.problems, Problem);
+  const missing = problems.filter((problem) =>
+    Array.from({ length: options.samples }, (_, sample) => `${problem.id}/${sample}`).some((key) => !kept.has(key)),
+  );
+  const fresh = await sampleRationales(shard, {
+    problems: missing,
+    model: trainedModel(inputs.model),
+    hinted,
+    samples: options.samples,
+    temperature: options.temperature,
+    topP: options.topP,
+  });
+  const sampled = new Map(fresh.map((row) => [keyOf(row), row]));
+  const rows = problems.flatMap((problem) =>
+    Array.from({ length: options.samples }, (_, sample) => {
+      const key = `${problem.id}/${sample}`;
+      return kept.get(key) ?? (sampled.get(key) as Rationale);
+    }),
+  );
+  return {
+    outputs: { rationales: await writeRows(store, rows) },
+    tokens: fresh.reduce((sum, row) => sum + row.tokens.length, 0),
+    partial: rows.some((row) => row.finish === 'failed'),
+  };
+}
+
+const keyOf = (row: Rationale): string => `${row.problem.id}/${row.sample}`;
+
+/** All rows of one shard. */
+export const wholeOf = (ref: { digest: string; bytes: number; rows?: number | undefined }): Slice => ({
+  shards: [ref],
+  from: 0,
+  to: ref.rows ?? 0,
+});

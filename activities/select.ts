@@ -1,0 +1,36 @@
+/**
+ * select: right rationales become training rows. What was sampled with the hint is stored under the plain prompt (invariant
+ * I2). Deduplication and the cap change what is trained on, never the ledger.
+ */
+import type { Example } from '../schemas/example.ts';
+import { Judged } from '../schemas/verdict.ts';
+import { readRows, writeRows } from '../store/rows.ts';
+import type { Dependencies } from './dependencies.ts';
+import { failure } from './failures.ts';
+import { stageActivity } from './shard.ts';
+
+export const select = (deps: Dependencies) =>
+  stageActivity<'select'>(deps, async ({ input, task }) => {
+    const { perProblem, dedup } = input.options;
+    const rows = await readRows(deps.store, input.inputs.rationales, Judged);
+    const taken = new Map<string, Set<string>>();
+    const examples: Example[] = [];
+    for (const { rationale, verdict } of rows) {
+      const { problem, text, tokens, hinted } = rationale;
+      if (verdict.verdict !== 'correct')
+        throw failure('LedgerBroken', `select was handed a rationale of ${problem.id} that is ${verdict.verdict}`);
+      const texts = taken.get(problem.id) ?? new Set<string>();
+      taken.set(problem.id, texts);
+      if ((dedup && texts.has(text)) || (perProblem !== null && texts.size >= perProblem)) continue;
+      texts.add(dedup ? text : `${texts.size}`);
+      examples.push({
+        problem: problem.id,
+        identity: problem.identity,
+        prompt: task.prompt.free(problem),
+        completion: text,
+        completionTokens: tokens,
+        origin: hinted ? 'hinted' : 'free',
+      });
+    }
+    return { outputs: { examples: await writeRows(deps.store, examples) }, tokens: 0, partial: false };
+  });

@@ -1,0 +1,114 @@
+/**
+ * What every stage's activity has around it: the memo asked first, the run's fingerprint held against this worker's, a
+ * heartbeat each second from the parent process while the engine works in its child, cancellation, spans.
+ */
+import { Context } from '@temporalio/activity';
+import type { Engine, EngineControl, EngineProgress } from '../engine/engine.ts';
+import type { StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
+import { memoised } from '../store/memo.ts';
+import { implementationDigest } from '../tasks/implementation.ts';
+import type { Task } from '../tasks/task.ts';
+import type { Dependencies } from './dependencies.ts';
+import { failure, rethrow } from './failures.ts';
+
+const HEARTBEAT_MS = 1000;
+
+export interface ShardWork<K extends StageKind> {
+  deps: Dependencies;
+  input: StageInput<K>;
+  task: Task;
+  parameters: unknown;
+  /** The output of an earlier attempt that held unjudged rows. */
+  previous: StageOutput<K> | undefined;
+  /** Cancellation and progress, to hand to an engine. */
+  control: Required<EngineControl>;
+  /** The run's engine, once its fingerprint has been found to be the run's. */
+  engine(): Promise<Engine>;
+  /** Measures the time in which an engine or verifier is really busy. */
+  busy<T>(what: 'engine' | 'verifier', work: () => Promise<T>): Promise<T>;
+}
+
+type Outcome<K extends StageKind> = Omit<StageOutput<K>, 'reused' | 'seconds'>;
+
+/** Wraps the work of a stage kind into its activity. */
+export function stageActivity<K extends StageKind>(
+  deps: Dependencies,
+  work: (shard: ShardWork<K>) => Promise<Outcome<K>>,
+  /** Runs once the memo has the output, also when it had it before: a kill in between loses no finished work. */
+  afterwards?: (input: StageInput<K>) => Promise<void>,
+): (input: StageInput<K>) => Promise<StageOutput<K>> {
+  return async (input) => {
+    const context = Context.current();
+    const { run } = input;
+    const fields = { run: run.runId, iteration: input.iteration, stage: input.stage, shard: input.shard.index };
+    let progress: EngineProgress = { done: 0, total: 0, tokensPerSecond: 0 };
+    const beat = () => context.heartbeat({ stage: input.stage, shard: input.shard.index, ...progress });
+    const timer = setInterval(beat, HEARTBEAT_MS);
+    beat();
+    const span = (what: string, from: number) =>
+      deps.span({ at: new Date(from).toISOString(), what, ...fields, seconds: (Date.now() - from) / 1000 });
+    const began = Date.now();
+    try {
+      const task = taskOf(deps, run.task);
+      await sameImplementation(task, run.implementation);
+      const output = await memoised<K>(deps.store, input, async (previous) => {
+        const from = Date.now();
+        const outcome = await work({
+          deps,
+          input,
+          task,
+          parameters: task.parameters.parse(run.parameters),
+          previous,
+          control: { signal: context.cancellationSignal, onProgress: (next) => (progress = next) },
+          engine: () => engineOf(deps, run.engine, run.fingerprint),
+          busy: async (what, act) => {
+            const start = Date.now();
+            try {
+              return await act();
+            } finally {
+              span(what, start);
+            }
+          },
+        });
+        return { ...outcome, seconds: (Date.now() - from) / 1000 };
+      });
+      await afterwards?.(input);
+      deps.log.info('shard done', { ...fields, reused: output.reused, seconds: output.seconds, tokens: output.tokens });
+      return output;
+    } catch (error) {
+      deps.log.warn('shard failed', { ...fields, error: String(error) });
+      rethrow(error);
+    } finally {
+      clearInterval(timer);
+      span('activity', began);
+    }
+  };
+}
+
+function taskOf(deps: Dependencies, id: string): Task {
+  const task = deps.task(id);
+  if (!task) throw failure('ImplementationChanged', `task ${id} is not on this worker; start a worker that has it`);
+  return task;
+}
+
+async function sameImplementation(task: Task, expected: string): Promise<void> {
+  const found = await implementationDigest(task);
+  if (found !== expected)
+    throw failure(
+      'ImplementationChanged',
+      `the files of task ${task.id} are ${found} here, the run was started with ${expected}; ` +
+        'put the old files back, or start a new run (it shares every stage the change does not touch)',
+    );
+}
+
+async function engineOf(deps: Dependencies, name: string, expected: string): Promise<Engine> {
+  const engine = deps.engine(name);
+  if (!engine) throw failure('FingerprintMismatch', `engine ${name} is not declared on this worker`);
+  const { fingerprint } = await engine.describe();
+  if (fingerprint !== expected)
+    throw failure(
+      'FingerprintMismatch',
+      `engine ${name} is "${fingerprint}" here, the run was started on "${expected}"; run this worker where the run began, or start a new run`,
+    );
+  return engine;
+}

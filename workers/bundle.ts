@@ -1,0 +1,41 @@
+/**
+ * The workflow bundle, made once per content of the workflow code and kept in the home: webpack takes seconds, a start with
+ * a bundle at hand does not.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+async function contentHash(): Promise<string> {
+  const hash = createHash('sha256');
+  for (const folder of ['workflows', 'schemas'])
+    for (const file of (await readdir(path.join(root, folder))).sort())
+      hash.update(`${folder}/${file}\n`).update(await readFile(path.join(root, folder, file)));
+  hash.update(await readFile(path.join(root, 'package-lock.json')));
+  return hash.digest('hex').slice(0, 24);
+}
+
+/** Path of a bundle of today's workflow code. */
+export async function workflowBundle(home: string): Promise<string> {
+  const folder = path.join(home, 'bundles');
+  const file = path.join(folder, `${await contentHash()}.js`);
+  try {
+    await readFile(file);
+    return file;
+  } catch {
+    // not made yet
+  }
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: path.join(root, 'workflows', 'index.ts'),
+    logger: new DefaultLogger('ERROR'),
+  });
+  await mkdir(folder, { recursive: true });
+  const half = `${file}.${process.pid}`;
+  await writeFile(half, code);
+  await rename(half, file);
+  return file;
+}

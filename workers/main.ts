@@ -1,0 +1,132 @@
+/**
+ * The worker: composition root of activities, engines, store and Temporal.
+ *
+ *   node --import tsx workers/main.ts --role all --home .startrail --address 127.0.0.1:7233 --namespace default
+ *
+ * Prints one JSON line when it polls: {"event":"ready"}. Ends, with its engine, when standard input closes (its owner is
+ * gone), or on SIGTERM/SIGINT after the shard under way had its grace time.
+ */
+import { appendFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
+import type { Dependencies } from '../activities/dependencies.ts';
+import { createHostedEngine } from '../engine/host.ts';
+import { recipeById, recipeIds } from '../recipes/index.ts';
+import { createLocalStore } from '../store/local.ts';
+import { taskById, taskIds } from '../tasks/index.ts';
+import { settings, stageRules, taskQueues } from '../temporal.config.ts';
+import type { Role } from '../temporal.config.ts';
+import { workflowBundle } from './bundle.ts';
+import { createLog, installRuntimeLog } from './log.ts';
+
+const { values: args } = parseArgs({
+  options: {
+    role: { type: 'string', default: 'all' },
+    home: { type: 'string', default: settings.home },
+    address: { type: 'string' },
+    namespace: { type: 'string', default: 'default' },
+  },
+});
+const say = (event: object) => process.stdout.write(`${JSON.stringify(event)}\n`);
+/** Activities of a role that may run at once: one works on the engine, the next is at hand. */
+const CONCURRENCY: Record<Role, number> = { control: 4, sample: 2, verify: 2, train: 1 };
+
+async function main(): Promise<void> {
+  const home = path.resolve(args.home);
+  const log = createLog(home, 'worker', settings.log.level);
+  installRuntimeLog(log);
+  const address = args.address ?? (settings.server.mode === 'remote' ? settings.server.address : '127.0.0.1:7233');
+  const roles = args.role === 'all' ? (Object.keys(taskQueues) as Role[]) : (args.role.split(',') as Role[]);
+  for (const role of roles)
+    if (!(role in taskQueues))
+      throw Object.assign(new Error(`no role ${role}; there are all, ${Object.keys(taskQueues).join(', ')}`), {
+        code: 'InvalidInput',
+      });
+
+  const engines = new Map(
+    Object.entries(settings.engines).map(([name, { kind, threads, hungAfterMs }]) => [
+      name,
+      createHostedEngine({ entry: kind, threads, hungAfterMs, log: (line) => log.info({ engine: name }, line) }),
+    ]),
+  );
+  const spans = path.join(home, 'logs', 'spans.jsonl');
+  const deps: Dependencies = {
+    store: await createLocalStore(path.join(home, 'store')),
+    engine: (name) => engines.get(name),
+    engineNames: [...engines.keys()],
+    defaultEngine: settings.defaultEngine,
+    recipe: recipeById,
+    recipeIds: recipeIds(),
+    task: taskById,
+    taskIds: taskIds(),
+    rules: stageRules,
+    snapshotEveryMs: settings.snapshotEveryMs,
+    span: (span) => appendFileSync(spans, `${JSON.stringify(span)}\n`),
+    log: {
+      info: (message, fields) => log.info(fields ?? {}, message),
+      warn: (message, fields) => log.warn(fields ?? {}, message),
+    },
+  };
+  const activities = createActivities(deps);
+  const [codePath, connection] = await Promise.all([
+    roles.includes('control') ? workflowBundle(home) : undefined,
+    NativeConnection.connect({ address }),
+  ]);
+  const workers = await Promise.all(
+    roles.map((role) =>
+      Worker.create({
+        connection,
+        namespace: args.namespace,
+        taskQueue: taskQueues[role],
+        activities,
+        ...(role === 'control' && codePath ? { workflowBundle: { codePath } } : {}),
+        maxConcurrentActivityTaskExecutions: CONCURRENCY[role],
+        shutdownGraceTime: '2s',
+        shutdownForceTime: '6s',
+        // Fresh progress in the UI, and a cancel that is heard within a second or two.
+        maxHeartbeatThrottleInterval: '1s',
+        defaultHeartbeatThrottleInterval: '1s',
+        // A dead worker's sticky queue must not hold up the next one.
+        stickyQueueScheduleToStartTimeout: '2s',
+      }),
+    ),
+  );
+
+  let ending = false;
+  const end = (why: string) => {
+    if (ending) return;
+    ending = true;
+    log.info({ why }, 'worker ends');
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGINT', () => end('SIGINT'));
+  process.stdin.on('end', () => {
+    // The owner is gone: nobody will restart us or end us, so the engine must not outlive this moment.
+    log.info('owner is gone');
+    for (const engine of engines.values()) void engine.close();
+    process.exit(0);
+  });
+  process.stdin.resume();
+
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  say({ event: 'ready', pid: process.pid, roles });
+  log.info({ address, roles }, 'worker ready');
+  try {
+    await running;
+  } finally {
+    await Promise.all([...engines.values()].map((engine) => engine.close()));
+    await connection.close();
+  }
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    const { code, message } = error as { code?: unknown; message?: unknown };
+    say({ event: 'failed', code: typeof code === 'string' ? code : 'WorkerFailed', message: String(message ?? error) });
+    process.exit(1);
+  },
+);

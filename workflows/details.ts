@@ -1,0 +1,25 @@
+/** The run's table so far, as Markdown for Temporal's UI. Pure. */
+import type { Progress } from '../schemas/run.ts';
+
+const percent = (part: number, of: number) => (of === 0 ? '–' : `${((100 * part) / of).toFixed(1)}%`);
+
+export function runTable({ recipe, task, status, reason, records }: Progress): string {
+  const strata = [...new Set(records.flatMap((record) => Object.keys(record.testByStratum)))].sort(
+    (x, y) => Number(x) - Number(y),
+  );
+  const head = ['iteration', 'drawn', 'free', 'hinted', 'unjudged', 'rejected', 'sound', ...strata, 'test', 'minutes'];
+  const rows = records.map((record) => [
+    record.n,
+    record.drawn,
+    percent(record.ledger.acceptedFree, record.drawn),
+    percent(record.ledger.acceptedHinted, record.drawn),
+    record.ledger.unjudged,
+    record.ledger.rejected,
+    record.soundShare === null ? '–' : percent(record.soundShare, 1),
+    ...strata.map((stratum) => record.testByStratum[stratum]?.toFixed(3) ?? '–'),
+    record.test.toFixed(3),
+    (record.seconds / 60).toFixed(1),
+  ]);
+  const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+  return [`**${recipe}** on ${task}: ${status}${reason ? ` (${reason})` : ''}`, '', ...lines].join('\n');
+}

@@ -1,0 +1,3 @@
+/** What the worker's bundle exports: Temporal finds workflows by these names. */
+export { starRun } from './star-run.ts';
+export { starIteration } from './star-iteration.ts';
