@@ -1,0 +1,76 @@
+/** What happened between two looks, as lines for people. Pure. */
+import type { IterationRecord } from '../schemas/run.ts';
+import type { Look } from './look.ts';
+import { duration, percent } from './terminal.ts';
+
+export interface Told {
+  iteration: number | null;
+  records: number;
+  status: string;
+  /** "iteration/stage" that were told as done. */
+  stages: Set<string>;
+  retries: Set<string>;
+  stuck: string | null;
+}
+export const nothingTold = (): Told => ({
+  iteration: null,
+  records: 0,
+  status: '',
+  stages: new Set(),
+  retries: new Set(),
+  stuck: null,
+});
+
+export function recordLine(record: IterationRecord): string {
+  const { ledger, accuracy } = record;
+  const seconds = Object.values(record.seconds).reduce((sum, s) => sum + s, 0);
+  const counts =
+    record.drawn === 0
+      ? 'the base'
+      : `drawn ${record.drawn}: free ${ledger.acceptedFree}, hinted ${ledger.acceptedHinted}, rejected ${ledger.rejected}, unjudged ${ledger.unjudged}`;
+  const sound = record.soundShare === null ? '' : ` · sound ${percent(record.soundShare)}`;
+  const trained = record.carried ? ' · nothing accepted, model carried' : '';
+  return `iteration ${record.n} sealed · ${counts}${sound} · test ${percent(accuracy.overall)} (${percent(accuracy.ci95[0])}–${percent(accuracy.ci95[1])})${trained} · ${duration(seconds)}`;
+}
+
+/** Remembers in `told` what it returns. */
+export function newLines(told: Told, look: Look): string[] {
+  const lines: string[] = [];
+  const { progress, stages } = look;
+  if (progress) {
+    for (const record of progress.records.slice(told.records)) lines.push(recordLine(record));
+    told.records = progress.records.length;
+    if (progress.iteration !== null && progress.iteration !== told.iteration) {
+      told.iteration = progress.iteration;
+      lines.push(`iteration ${progress.iteration} of ${progress.iterations} begins`);
+    }
+    if (stages)
+      for (const [name, stage] of Object.entries(stages.stages)) {
+        const key = `${stages.iteration}/${name}`;
+        // A run followed from its middle: stages of earlier iterations are told by their record.
+        if (stage.state !== 'done' || told.stages.has(key)) continue;
+        told.stages.add(key);
+        if (stages.iteration !== progress.iteration) continue;
+        lines.push(`iteration ${stages.iteration} · ${name} done (${stage.shardsDone} of ${stage.shards} shards)`);
+      }
+    if (progress.status !== told.status) {
+      if (told.status !== '' || progress.status !== 'running')
+        lines.push(`${progress.status}${progress.reason === null ? '' : `: ${progress.reason}`}`);
+      told.status = progress.status;
+    }
+  }
+  for (const retry of look.retries) {
+    const key = `${told.iteration} ${retry.stage} ${retry.attempt} ${retry.message}`;
+    if (told.retries.has(key)) continue;
+    told.retries.add(key);
+    lines.push(`${retry.stage} is tried again (attempt ${retry.attempt}): ${retry.message}`);
+  }
+  if (look.stuck !== told.stuck) {
+    told.stuck = look.stuck;
+    if (look.stuck !== null)
+      lines.push(
+        `the workflow's code fails and is tried again without end: ${look.stuck}. Mend the code, or end the run with \`./bin/startrail stop --now\``,
+      );
+  }
+  return lines;
+}

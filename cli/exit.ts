@@ -1,0 +1,64 @@
+/**
+ * Exit codes and the one error class of the command line.
+ *
+ *   0 done or stopped · 1 failed, cancelled or terminated · 2 bad input or unknown run (nothing was started)
+ *   3 server or store unreachable · 4 waiting or paused · 5 the home is owned by another process · 130 detached
+ */
+import type { RunStatus } from '../schemas/run.ts';
+import { StoreError } from '../store/store.ts';
+
+export const EXIT = { ok: 0, failed: 1, input: 2, unreachable: 3, waiting: 4, owned: 5, detached: 130 } as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** A trouble that is told in one sentence with its cure, and ends the command with a code of the contract. */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  constructor(
+    readonly exit: ExitCode,
+    readonly code: string,
+    message: string,
+    readonly details: unknown = null,
+  ) {
+    super(message);
+  }
+}
+
+const BY_STATUS: Record<RunStatus, ExitCode> = {
+  // A command that ends while the run goes on has detached from it.
+  running: EXIT.detached,
+  paused: EXIT.waiting,
+  waiting: EXIT.waiting,
+  done: EXIT.ok,
+  stopped: EXIT.ok,
+  failed: EXIT.failed,
+  cancelled: EXIT.failed,
+  terminated: EXIT.failed,
+};
+export const exitOfStatus = (status: RunStatus): ExitCode => BY_STATUS[status];
+
+export const isFinal = (status: RunStatus): boolean => !['running', 'paused', 'waiting'].includes(status);
+
+const errnoOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+/** Whatever was thrown, as an error that has an exit code. What nobody foresaw is a failure of this program: 1. */
+export function asCliError(error: unknown): CliError {
+  if (error instanceof CliError) return error;
+  if (error instanceof StoreError) {
+    const text = error.message.startsWith(`${error.code}: `)
+      ? error.message.slice(error.code.length + 2)
+      : error.message;
+    return new CliError(EXIT.unreachable, error.code, text, { digest: error.digest ?? null });
+  }
+  const errno = errnoOf(error);
+  const message = error instanceof Error ? error.message : String(error);
+  if (errno !== undefined && ['EACCES', 'EROFS', 'ENOTDIR', 'EPERM', 'ENOSPC', 'EDQUOT'].includes(errno))
+    return new CliError(
+      EXIT.unreachable,
+      errno === 'ENOSPC' || errno === 'EDQUOT' ? 'StoreFull' : 'HomeUnusable',
+      message,
+    );
+  return new CliError(EXIT.failed, 'Unexpected', message, {
+    stack: error instanceof Error ? (error.stack ?? null) : null,
+  });
+}

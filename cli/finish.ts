@@ -1,0 +1,137 @@
+/** From "there is a run" to the exit code: follow it, then table, report, document. Shared by `run` and `watch`. */
+import path from 'node:path';
+import type { RunDocument, RunInput } from '../schemas/run.ts';
+import type { Store } from '../store/store.ts';
+import { contractJson, emptyDocument, readRun, withStatus, writeRun } from './document.ts';
+import { asCliError, CliError, EXIT, exitOfStatus, isFinal } from './exit.ts';
+import { Detached, follow } from './follow.ts';
+import type { Followed } from './follow.ts';
+import { homePaths } from './home.ts';
+import { openStore, reattach, reportOf, session as newSession, tableOf } from './parts.ts';
+import type { Context } from './parts.ts';
+import type { Session } from './session.ts';
+import { openView } from './view.ts';
+
+export interface Leaving {
+  signal: AbortSignal;
+  /** From here on the first signal detaches in good order; before, it ends the process at once. */
+  orderly(): void;
+  done(): void;
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Ctrl-C detaches; a second one does not wait for the worker to put its work down. */
+export function listenForLeave(): Leaving {
+  const controller = new AbortController();
+  let orderly = false;
+  const leave = () => {
+    if (!orderly || controller.signal.aborted) process.exit(EXIT.detached);
+    controller.abort();
+  };
+  for (const name of SIGNALS) process.on(name, leave);
+  return {
+    signal: controller.signal,
+    orderly: () => (orderly = true),
+    done: () => {
+      for (const name of SIGNALS) process.off(name, leave);
+    },
+  };
+}
+
+/** Follows the run and closes the session. */
+export async function followToEnd(
+  context: Context,
+  session: Session,
+  runId: string,
+  verb: string,
+  leaving: Leaving,
+  input: RunInput | undefined,
+): Promise<number> {
+  const { terminal } = context;
+  const view = openView(terminal);
+  const options = {
+    runId,
+    session,
+    renew: () => newSession(context, verb, view.say),
+    view,
+    untilWaiting: !terminal.live,
+    signal: leaving.signal,
+  };
+  try {
+    const followed = await follow(options);
+    view.end();
+    const store = await openStore(context.home);
+    const document = await lastDocument(store, runId, followed, input);
+    if (verb === 'run' && followed.failure?.code === 'InvalidInput')
+      throw new CliError(EXIT.input, 'InvalidInput', followed.failure.message, followed.failure.details);
+    await present(context, store, document, followed.failure);
+    return exitOfStatus(document.status);
+  } catch (error) {
+    view.end();
+    if (!(error instanceof Detached)) throw asCliError(error);
+    terminal.say(
+      `detached; the run ${options.session.mode === 'owner' ? 'rests until' : 'goes on;'} ${reattach(runId)}`,
+    );
+    return EXIT.detached;
+  } finally {
+    if (options.session.mode === 'owner') terminal.say('ending worker and server …');
+    await options.session.close();
+    leaving.done();
+  }
+}
+
+/** What the store says, put right where only the server knows the end (a terminated run cannot write it). */
+async function lastDocument(
+  store: Store,
+  runId: string,
+  followed: Followed,
+  input: RunInput | undefined,
+): Promise<RunDocument> {
+  const reason = followed.failure
+    ? `${followed.failure.code}: ${followed.failure.message}`
+    : (followed.progress?.reason ?? null);
+  const found = await readRun(store, runId);
+  if (!found) {
+    if (!input)
+      throw new CliError(
+        EXIT.unreachable,
+        'RunDocumentMissing',
+        `the store ${store.location} has no document of run ${runId}`,
+      );
+    return emptyDocument(runId, input, followed.status, reason, followed.progress);
+  }
+  // A run that completed says itself whether it was done or stopped.
+  if (followed.status === 'done' && isFinal(found.status)) return found;
+  const document = withStatus(found, followed.status, reason);
+  if (document !== found && isFinal(followed.status)) await writeRun(store, document);
+  return document;
+}
+
+/** Table and report, or the one JSON document. */
+export async function present(
+  context: Context,
+  store: Store,
+  document: RunDocument,
+  failure: Followed['failure'],
+): Promise<void> {
+  const { terminal } = context;
+  let report: { html: string; markdown: string } | null = null;
+  if (document.iterations.length > 0) {
+    try {
+      report = await reportOf(store, document, path.join(homePaths(context.home).reports, document.runId));
+    } catch (error) {
+      // The run is what counts; its report can be made again.
+      terminal.say(`the report could not be written: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    terminal.raw(`${await tableOf(document)}\n`);
+  }
+  terminal.say(`run ${document.runId}: ${document.status}${document.reason === null ? '' : ` · ${document.reason}`}`);
+  if (report) terminal.say(`report ${report.html}`);
+  if (document.status === 'waiting')
+    terminal.say(
+      `\`./bin/startrail retry ${document.runId}\` tries the iteration again, \`./bin/startrail abandon ${document.runId}\` ends the run`,
+    );
+  if (document.status === 'paused') terminal.say(`\`./bin/startrail resume ${document.runId}\` lets it go on`);
+  if (terminal.json) terminal.document({ ...contractJson(document), failure, report });
+}

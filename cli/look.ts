@@ -1,0 +1,148 @@
+/**
+ * One look at a run through Temporal: is it open, how far is it, what happens right now, does its code keep failing?
+ *
+ * Looking costs the run next to nothing: `describe` touches no worker, and the queries (which do) are asked only when the
+ * history has grown since the last look.
+ */
+import type { Client, Connection, WorkflowExecutionDescription } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { IterationProgress, Progress, QUERIES } from '../schemas/run.ts';
+
+/** What an activity said with its last heartbeat. */
+export interface Live {
+  stage: string;
+  shard: number;
+  done: number;
+  total: number;
+  tokensPerSecond: number;
+  attempt: number;
+}
+
+export interface Look {
+  /** Temporal's word: RUNNING, COMPLETED, FAILED, CANCELLED, TERMINATED, TIMED_OUT. */
+  workflow: string;
+  progress: Progress | null;
+  stages: IterationProgress | null;
+  live: Live[];
+  /** Stages that are being retried, with the last failure. */
+  retries: { stage: string; attempt: number; message: string }[];
+  /** A workflow task that keeps failing: the run looks alive and goes nowhere. */
+  stuck: string | null;
+}
+
+/** What is kept between looks. */
+export interface Memory {
+  progress: Progress | null;
+  stages: IterationProgress | null;
+  runSeen: string;
+  childSeen: string;
+}
+export const emptyMemory = (): Memory => ({ progress: null, stages: null, runSeen: '', childSeen: '' });
+
+const QUERY_MS = 3_000;
+const DESCRIBE_MS = 4_000;
+
+export async function look(
+  connection: Connection,
+  client: Client,
+  runId: string,
+  memory: Memory,
+  canQuery: boolean,
+): Promise<Look> {
+  const describe = (id: string) =>
+    connection.withDeadline(Date.now() + DESCRIBE_MS, () => client.workflow.getHandle(id).describe());
+  const ask = async (id: string, execution: WorkflowExecutionDescription, seen: string) => {
+    const now = `${execution.runId} ${execution.historyLength}`;
+    if (!canQuery || now === seen) return undefined;
+    try {
+      const answer = await connection.withDeadline(Date.now() + QUERY_MS, () =>
+        client.workflow.getHandle(id).query<unknown>(QUERIES.progress),
+      );
+      return { now, answer };
+    } catch {
+      // No worker at the moment, or its code fails: `stuck` tells. The next look asks again.
+      return undefined;
+    }
+  };
+
+  const run = await describe(runId);
+  const told = await ask(runId, run, memory.runSeen);
+  const progress = Progress.safeParse(told?.answer);
+  if (told && progress.success) {
+    memory.progress = progress.data;
+    memory.runSeen = told.now;
+  }
+  const result: Look = {
+    workflow: run.status.name,
+    progress: memory.progress,
+    stages: null,
+    live: [],
+    retries: [],
+    stuck: await stuckReason(connection, client, run),
+  };
+  const child = memory.progress?.child ?? null;
+  if (child === null || run.status.name !== 'RUNNING') return result;
+  try {
+    const execution = await describe(child);
+    const said = await ask(child, execution, memory.childSeen);
+    const stages = IterationProgress.safeParse(said?.answer);
+    if (said && stages.success) {
+      memory.stages = stages.data;
+      memory.childSeen = said.now;
+    }
+    result.stages = memory.stages;
+    Object.assign(result, activities(execution));
+    result.stuck ??= await stuckReason(connection, client, execution);
+  } catch {
+    // The child is not there yet, or just gone.
+  }
+  return result;
+}
+
+function activities(execution: WorkflowExecutionDescription): Pick<Look, 'live' | 'retries'> {
+  const live: Live[] = [];
+  const retries: Look['retries'] = [];
+  for (const activity of execution.raw.pendingActivities ?? []) {
+    const attempt = activity.attempt ?? 1;
+    const stage = activity.activityType?.name ?? '?';
+    if (attempt > 1 && activity.lastFailure)
+      retries.push({ stage, attempt, message: activity.lastFailure.message ?? '' });
+    const payload = activity.heartbeatDetails?.payloads?.[0];
+    if (!payload) continue;
+    const details = defaultPayloadConverter.fromPayload<Partial<Live> | null>(payload) ?? {};
+    live.push({
+      stage: String(details.stage ?? stage),
+      shard: Number(details.shard ?? 0),
+      done: Number(details.done ?? 0),
+      total: Number(details.total ?? 0),
+      tokensPerSecond: Number(details.tokensPerSecond ?? 0),
+      attempt,
+    });
+  }
+  return { live, retries };
+}
+
+/**
+ * Temporal retries a workflow task without end when the workflow's code throws, is not there, or does not fit the history.
+ * One failure can be an accident of a moment; a second attempt with a failure on record is not.
+ */
+async function stuckReason(
+  connection: Connection,
+  client: Client,
+  execution: WorkflowExecutionDescription,
+): Promise<string | null> {
+  const attempt = execution.raw.pendingWorkflowTask?.attempt ?? 0;
+  if (attempt < 3) return null;
+  const { history } = await connection.workflowService.getWorkflowExecutionHistoryReverse({
+    namespace: client.options.namespace,
+    execution: { workflowId: execution.workflowId, runId: execution.runId },
+    maximumPageSize: 10,
+  });
+  // Only the first failure of a series is written; a task that merely timed out (a killed worker) is no defect.
+  for (const event of history?.events ?? []) {
+    const failed = event.workflowTaskFailedEventAttributes;
+    if (failed) return `${failed.failure?.message ?? 'no message'} (${execution.workflowId}, attempt ${attempt})`;
+    if (event.workflowTaskCompletedEventAttributes) return null;
+  }
+  return null;
+}

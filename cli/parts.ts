@@ -1,0 +1,78 @@
+/** What the commands share: settings, store, where the Temporal CLI is. Tests make a context of their own. */
+import { existsSync } from 'node:fs';
+import type { RunDocument } from '../schemas/run.ts';
+import { createLocalStore } from '../store/local.ts';
+import type { Store } from '../store/store.ts';
+import { settings } from '../temporal.config.ts';
+import { recordLine } from './events.ts';
+import { CliError, EXIT } from './exit.ts';
+import { checkFormat, homePaths } from './home.ts';
+import { openSession } from './session.ts';
+import type { Session, SessionOptions } from './session.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface Context {
+  home: string;
+  server: SessionOptions['server'];
+  terminal: Terminal;
+  /** Another program in the worker's place (tests). */
+  worker?: string[];
+}
+
+export const contextOf = (terminal: Terminal): Context => ({ home: settings.home, server: settings.server, terminal });
+
+const load = (file: string): Promise<unknown> => import(new URL(file, import.meta.url).href);
+
+export async function locateTemporal(): Promise<string | undefined> {
+  try {
+    const found = (await load('../scripts/setup/locate.mjs')) as { locateTemporal(): string | undefined };
+    return found.locateTemporal();
+  } catch {
+    return process.env.STARTRAIL_TEMPORAL;
+  }
+}
+
+export const openStore = (home: string): Promise<Store> => createLocalStore(homePaths(home).store);
+
+/** The store of a home that is there, for commands that only read; they make nothing. */
+export async function readStore(home: string): Promise<Store | undefined> {
+  const paths = homePaths(home);
+  checkFormat(paths);
+  return existsSync(paths.store) ? openStore(home) : undefined;
+}
+
+export async function tableOf(document: RunDocument): Promise<string> {
+  try {
+    const { runTable } = (await load('../report/table.ts')) as { runTable(d: RunDocument): string };
+    return runTable(document);
+  } catch {
+    return document.iterations.map(recordLine).join('\n');
+  }
+}
+
+export async function reportOf(store: Store, document: RunDocument, folder: string) {
+  const { writeReport } = (await load('../report/report.ts')) as {
+    writeReport(s: Store, d: RunDocument, f: string): Promise<{ html: string; markdown: string }>;
+  };
+  return writeReport(store, document, folder);
+}
+
+export const session = async (
+  context: Context,
+  verb: string,
+  say: (text: string) => void,
+  mustOwn = false,
+): Promise<Session> =>
+  openSession({
+    home: context.home,
+    server: context.server,
+    temporal: context.server.mode === 'embedded' ? await locateTemporal() : undefined,
+    verb,
+    say,
+    mustOwn,
+    worker: context.worker,
+  });
+
+export const reattach = (runId: string): string => `./bin/startrail watch ${runId}`;
+
+export const usage = (message: string): CliError => new CliError(EXIT.input, 'Usage', message);

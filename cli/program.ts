@@ -1,0 +1,147 @@
+/**
+ * The command line: verbs, options, help; what they do stands in one file a verb, loaded when it is asked for.
+ *
+ *   main(['run', 'addition', '--seed', '3']) → exit code
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { asCliError, CliError, EXIT } from './exit.ts';
+import { integer, runIdArgument, setting } from './input.ts';
+import type { RunOptions } from './input.ts';
+import { OUTCOMES } from './ledger.ts';
+import type { LedgerOptions } from './ledger.ts';
+import { contextOf } from './parts.ts';
+import type { Context } from './parts.ts';
+import { openTerminal } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
+
+const EXAMPLES = `
+Examples:
+  startrail run addition                              the whole loop on addition, with a table and a report at the end
+  startrail run star --task addition --seed 3 --iterations 5
+  startrail run addition --set stages.free.with.temperature=0.7 --set parameters.digits=4
+  startrail run addition --dry-run                    the resolved recipe and what it would cost
+  startrail watch addition-star-s1-1                  follow it again, also after a crash
+  startrail ledger addition-star-s1-1 --iteration 3 --outcome rejected
+  startrail stop addition-star-s1-1                   end it after the shard under way
+
+Everything lies in one folder: STARTRAIL_HOME, else .startrail where you stand. With STARTRAIL_ADDRESS a Temporal server
+of yours is used, else one is started and ended with the command.
+
+Exit codes: 0 done or stopped · 1 failed, cancelled, terminated · 2 bad input or unknown run · 3 server or store unreachable
+            4 waiting or paused · 5 the home is owned by another process · 130 detached`;
+
+type Handler = (context: Context) => Promise<number>;
+
+export function buildProgram(terminal: Terminal, act: (handler: Handler) => Promise<void>): Command {
+  const program = new Command('startrail')
+    .description('Self-taught reasoning loops (STaR and its family) that survive being killed')
+    .addHelpText('after', EXAMPLES)
+    .showHelpAfterError('(see --help)')
+    .exitOverride()
+    // Under --json a usage error is told as JSON, once.
+    .configureOutput({ writeErr: (text) => (terminal.json ? undefined : process.stderr.write(text)) });
+  const verb = (name: string, description: string) =>
+    program
+      .command(name)
+      .description(description)
+      .option('--json', 'one JSON document on standard output')
+      .exitOverride();
+  const settings = (command: Command) =>
+    command.option(
+      '--set <path=value>',
+      'an option of the recipe or the task, e.g. stages.free.with.samples=4',
+      setting,
+    );
+
+  settings(verb('run', 'start a run and follow it; Ctrl-C detaches'))
+    .argument('<what>', 'a recipe, a task, or a JSON file with a run input or a recipe')
+    .option('--task <id>', 'the task, where a recipe is named (addition)')
+    .option('--recipe <id>', 'the recipe, where a task is named (star)')
+    .option('--iterations <n>', 'at most so many iterations', integer(0))
+    .option('--seed <n>', 'same seed, same run (1)', integer(0))
+    .option('--shard-size <n>', 'problems a shard; changes no result', integer(1))
+    .option('--run-id <id>', 'its name (<task>-<recipe>-s<seed>-<n>)', runIdArgument)
+    .addOption(new Option('--on-failure <what>', 'when an iteration fails').choices(['wait', 'fail']))
+    .option('--engine <id>', 'an engine that the worker declares')
+    .option('--dry-run', 'say what would be done; start nothing')
+    .action((what: string, options: RunOptions & { dryRun?: boolean }) =>
+      act(async (context) => (await import('./run.ts')).run(context, what, options)),
+    );
+  verb('up', 'server, UI and worker in the foreground').action(() =>
+    act(async (context) => (await import('./up.ts')).up(context)),
+  );
+  const ofRun = (name: string, description: string) =>
+    verb(name, description).argument('<run>', 'its id', runIdArgument);
+  ofRun('watch', 'follow a run, going on with it where nobody works on it').action((id: string) =>
+    act(async (context) => (await import('./watch.ts')).watch(context, id)),
+  );
+  verb('list', 'the runs of this home').action(() => act(async (context) => (await import('./list.ts')).list(context)));
+  ofRun('show', 'the state of a run').action((id: string) =>
+    act(async (context) => (await import('./show.ts')).show(context, id)),
+  );
+  ofRun('ledger', 'what became of each problem')
+    .addOption(new Option('--outcome <outcome>', 'only these').choices(OUTCOMES))
+    .option('--iteration <n>', 'only this one', integer(0))
+    .option('--limit <n>', 'at most so many rows', integer(1))
+    .action((id: string, options: LedgerOptions) =>
+      act(async (context) => (await import('./ledger.ts')).ledger(context, id, options)),
+    );
+  ofRun('report', 'write the HTML and Markdown report')
+    .option('--out <folder>', 'where to (<home>/reports/<run>)')
+    .action((id: string, options: { out?: string }) =>
+      act(async (context) => (await import('./report.ts')).report(context, id, options)),
+    );
+  ofRun('pause', 'no new shard starts').action((id: string) =>
+    act(async (context) => (await import('./pause.ts')).pause(context, id)),
+  );
+  ofRun('resume', 'a paused run goes on').action((id: string) =>
+    act(async (context) => (await import('./resume.ts')).resume(context, id)),
+  );
+  ofRun('stop', 'end a run after the shard under way')
+    .option('--now', 'cancel what is under way; the iteration stays unsealed')
+    .action((id: string, options: { now?: boolean }) =>
+      act(async (context) => (await import('./stop.ts')).stop(context, id, options)),
+    );
+  settings(ofRun('retry', 'the failed iteration again')).action((id: string, options: RunOptions) =>
+    act(async (context) => (await import('./retry.ts')).retry(context, id, options)),
+  );
+  ofRun('abandon', 'end a run that waits after a failure').action((id: string) =>
+    act(async (context) => (await import('./abandon.ts')).abandon(context, id)),
+  );
+  verb('doctor', 'what is installed, what is missing, what fixes it').action(() =>
+    act(async (context) => (await import('./doctor.ts')).doctor(context)),
+  );
+  return program;
+}
+
+function tell(terminal: Terminal, error: CliError): number {
+  const { code, message, details, exit } = error;
+  if (terminal.json) terminal.document({ error: { code, message, details: details ?? null } });
+  process.stderr.write(`startrail: ${code}: ${message}\n`);
+  return exit;
+}
+
+/** Never throws. */
+export async function main(words: string[], makeContext: (terminal: Terminal) => Context = contextOf): Promise<number> {
+  const terminal = openTerminal(words.includes('--json'));
+  let code: number = EXIT.ok;
+  try {
+    const program = buildProgram(terminal, async (handler) => {
+      code = await handler(makeContext(terminal));
+    });
+    if (words.length === 0) {
+      program.outputHelp({ error: true });
+      return EXIT.input;
+    }
+    await program.parseAsync(words, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError && !(error instanceof InvalidArgumentError)) {
+      if (error.exitCode === 0) return EXIT.ok;
+      if (terminal.json)
+        return tell(terminal, new CliError(EXIT.input, 'Usage', error.message.replace(/^error: /, '')));
+      return EXIT.input;
+    }
+    return tell(terminal, asCliError(error));
+  }
+}

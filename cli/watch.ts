@@ -1,0 +1,39 @@
+/** `watch <run>`: follows a run, starting the embedded server and worker again where nobody runs them. */
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { existsSync } from 'node:fs';
+import { readRun, runIds, unknownRun } from './document.ts';
+import { CliError, EXIT, exitOfStatus, isFinal } from './exit.ts';
+import { followToEnd, listenForLeave, present } from './finish.ts';
+import { homePaths } from './home.ts';
+import { readStore, session as newSession } from './parts.ts';
+import type { Context } from './parts.ts';
+
+export async function watch(context: Context, runId: string): Promise<number> {
+  const store = await readStore(context.home);
+  const document = store ? await readRun(store, runId) : undefined;
+  if (store && document && isFinal(document.status)) {
+    await present(context, store, document, null);
+    return exitOfStatus(document.status);
+  }
+  const known = store ? await runIds(store) : [];
+  // A run without a document may have been started just now; without a database nobody could have.
+  if (!document && context.server.mode === 'embedded' && !existsSync(homePaths(context.home).database))
+    throw unknownRun(runId, known);
+  const leaving = listenForLeave();
+  const session = await newSession(context, 'watch', context.terminal.say);
+  leaving.orderly();
+  try {
+    await session.client.workflow.getHandle(runId).describe();
+  } catch (error) {
+    await session.close();
+    leaving.done();
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    if (!document) throw unknownRun(runId, known);
+    throw new CliError(
+      EXIT.failed,
+      'RunForgotten',
+      `the server at ${session.address} does not know run ${runId}: its data were deleted while the run was ${document.status}. \`./bin/startrail show ${runId}\` shows what is left; start it anew under another id, finished stages are not done again`,
+    );
+  }
+  return followToEnd(context, session, runId, 'watch', leaving, document?.input);
+}
