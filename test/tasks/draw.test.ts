@@ -82,6 +82,10 @@ describe('drawProblems', () => {
 
   it('differs by seed and mixes the strata, so that shards are alike', () => {
     expect(draw(500, '01')).not.toEqual(draw(500, '02'));
+    // Not the order alone: another seed draws other problems.
+    const ids = new Set(draw(500, '01').map((problem) => problem.id));
+    const shared = draw(500, '02').filter((problem) => problem.stratum === '5' && ids.has(problem.id));
+    expect(shared.length).toBeLessThan(3);
     const shards = Array.from({ length: 8 }, (_, shard) =>
       perStratum(draw(2000).slice(shard * 200, shard * 200 + 200)),
     );

@@ -76,6 +76,11 @@ describe('numeric', () => {
     );
   });
 
+  it('tells numbers apart that floating point cannot', () => {
+    expect(submit(numeric, ['9007199254740993'], '9007199254740992')).toMatchObject({ verdict: 'incorrect' });
+    expect(submit(numeric, ['0.1'], '0.1000000000000000000001')).toMatchObject({ verdict: 'incorrect' });
+  });
+
   it('takes no answer and no number for incorrect, and gold that is no number for a fault of the problem', () => {
     expect(submit(numeric, ['3'], null)).toMatchObject({ verdict: 'incorrect' });
     expect(submit(numeric, ['3'], 'three')).toMatchObject({
