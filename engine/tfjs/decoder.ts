@@ -7,7 +7,7 @@
  *   logits = decoder.step(cache, ids);
  *
  * A row's numbers depend on that row alone: the count of slots is fixed for a model, the rows of a batch share one padded
- * prompt length (a function of the row's own), and the cache grows by steps of GROWTH, so that a row meets the same kernels
+ * prompt length (a function of the row's own), and the cache grows by fixed steps, so that a row meets the same kernels
  * at the same shapes in any company. test/engine/row-independence.test.ts holds this.
  *
  * Prompts are padded on the left and positions count from the padding's start: rotary embeddings see differences of
@@ -18,16 +18,15 @@
  * behind V2.
  */
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
+import { Cache, MASKED } from './cache.ts';
+import { count, flag, float, ints, int, Scope, T, tensor, type Handle } from './raw.ts';
 import type { NamedTensor } from './safetensors.ts';
 import { DecoderWeights } from './weights.ts';
-import { count, flag, float, free, ints, int, run, Scope, T, tensor, type Handle } from './raw.ts';
 
 /** Enters the fingerprint: raise it with every change that can move a bit. */
 export const DECODER_VERSION = 1;
-/** The cache grows by so many positions; prompts are padded to a multiple of PROMPT_STEP. */
-export const GROWTH = 16;
+/** Prompts are padded to a multiple of this. */
 export const PROMPT_STEP = 8;
-const MASKED = -1e9;
 /** Scores of one prefill piece hold at most so many floats. */
 const PREFILL_SCORES = 1 << 21;
 
@@ -37,33 +36,20 @@ const PRODUCT_T = [flag('adj_x', false), flag('adj_y', true), float('Ta'), float
 const MEAN = [flag('keep_dims', true), T, int('Tidx')];
 const RESHAPE = [T, int('Tshape')];
 const GATHER = [count('batch_dims', 0), float('Tparams'), int('Tindices'), int('Taxis')];
-const PAD = [T, int('Tpaddings')];
 const CONCAT = [T, int('Tidx')];
 const PERMUTE = [T, int('Tperm')];
 const SLICE = [T, int('Index')];
 
 /** Most rows of a batch; enters the fingerprint. */
 export const LARGEST_SLOTS = 128;
-/** Rows of a batch for a model: fewer where a row's cache is large. A function of the config alone. */
-export function slotsFor({ layers, dModel, context }: DecoderConfig): number {
-  const bytesPerRow = 2 * layers * dModel * context * 4;
-  let slots = LARGEST_SLOTS;
-  while (slots > 8 && slots * bytesPerRow > 256e6) slots /= 2;
-  return slots;
-}
+/** Bytes a row's cache takes at full length. */
+export const bytesPerRow = ({ layers, dModel, context }: DecoderConfig): number => 2 * layers * dModel * context * 4;
 
-/** Keys and values of one batch, and which of them each row may see. */
-export interface Cache {
-  /** Positions filled, padding included; positions there is room for. */
-  length: number;
-  room: number;
-  /** Left padding of each slot. */
-  padding: Int32Array;
-  /** [slots · heads, room, headSize] float32, a layer each. */
-  keys: Handle[];
-  values: Handle[];
-  /** [slots · heads, 1, room] float32: 0 or MASKED, added to scores. */
-  mask: Handle;
+/** Rows of a batch for a model: fewer where a row's cache is large. A function of the config alone. */
+export function slotsFor(config: DecoderConfig): number {
+  let slots = LARGEST_SLOTS;
+  while (slots > 8 && slots * bytesPerRow(config) > 256e6) slots /= 2;
+  return slots;
 }
 
 export class Decoder {
@@ -124,14 +110,11 @@ export class Decoder {
           ? handles[0]!
           : scope.op('ConcatV2', [count('N', handles.length), ...CONCAT], [...handles, this.#shapes.axis0]);
       const logits = join(parts.map((part) => part.logits));
-      const cache: Cache = { length: padded, room: padded, padding, keys: [], values: [], mask: 0 };
-      for (let layer = 0; layer < layers; layer++) {
-        cache.keys.push(join(parts.map((part) => part.keys[layer]!)));
-        cache.values.push(join(parts.map((part) => part.values[layer]!)));
-      }
-      scope.close(logits, ...cache.keys, ...cache.values);
-      cache.mask = this.#mask(cache);
-      return { cache, logits };
+      const all = Array.from({ length: layers }, (_, layer) => layer);
+      const keys = all.map((layer) => join(parts.map((part) => part.keys[layer]!)));
+      const values = all.map((layer) => join(parts.map((part) => part.values[layer]!)));
+      scope.close(logits, ...keys, ...values);
+      return { cache: new Cache(this.config, padding, padded, keys, values), logits };
     } finally {
       scope.close();
     }
@@ -143,53 +126,38 @@ export class Decoder {
    * @returns logits [slots, vocab]; the caller frees them.
    */
   step(cache: Cache, ids: Handle): Handle {
-    if (cache.length === cache.room) this.#grow(cache);
-    const { room, length: position } = cache;
-    const { layers, headIndex } = { layers: this.#weights.layers, headIndex: new Int32Array(this.#rows) };
-    for (let row = 0; row < this.#rows; row++) headIndex[row] = row * room + position;
+    const position = cache.length;
+    const rows = cache.open();
     const s = this.#shapes;
     const outer = new Scope();
     try {
-      const at = outer.own(ints([this.#rows], headIndex));
-      const flat = outer.own(ints([2], [this.#rows * room, this.#headSize]));
-      const flatMask = outer.own(ints([2], [this.#rows * room, 1]));
-      // Views share their buffer, so writing into the view writes into the cache.
-      outer.op('InplaceUpdate', [T], [outer.op('Reshape', RESHAPE, [cache.mask, flatMask]), at, s.zeros]);
-      const write = (scope: Scope, whole: Handle, part: Handle) =>
-        scope.op('InplaceUpdate', [T], [
-          scope.op('Reshape', RESHAPE, [whole, flat]),
-          at,
-          scope.op('Reshape', RESHAPE, [part, s.flatHeads]),
-        ]);
+      const at = outer.own(ints([this.#rows], rows));
+      outer.op('InplaceUpdate', [T], [cache.mask.flat, at, s.zeros]);
+      const write = (scope: Scope, flat: Handle, part: Handle) =>
+        scope.op('InplaceUpdate', [T], [flat, at, scope.op('Reshape', RESHAPE, [part, s.flatHeads])]);
       let x = outer.op('GatherV2', GATHER, [this.#weights.embedding, ids, s.axis0]);
-      for (const [index, layer] of layers.entries()) {
+      for (const [index, layer] of this.#weights.layers.entries()) {
         const scope = new Scope();
         const normed = this.#norm(scope, x);
+        const keys = cache.keys[index]!;
+        const values = cache.values[index]!;
         const [wq, wk] = this.#weights.rotated(scope, index, position);
-        write(scope, cache.keys[index]!, scope.op('MatMul', MATMUL, [normed, wk]));
-        write(scope, cache.values[index]!, scope.op('MatMul', MATMUL, [normed, layer.v]));
+        write(scope, keys.flat, scope.op('MatMul', MATMUL, [normed, wk]));
+        write(scope, values.flat, scope.op('MatMul', MATMUL, [normed, layer.v]));
         const q = scope.op('Reshape', RESHAPE, [scope.op('MatMul', MATMUL, [normed, wq]), s.heads]);
-        const scores = scope.op('BatchMatMulV3', PRODUCT_T, [q, cache.keys[index]!]);
-        const shares = scope.op('Softmax', [T], [scope.op('AddV2', [T], [scores, cache.mask])]);
-        const mixed = scope.op('Reshape', RESHAPE, [
-          scope.op('BatchMatMulV3', PRODUCT, [shares, cache.values[index]!]),
-          s.model,
-        ]);
+        const scores = scope.op('BatchMatMulV3', PRODUCT_T, [q, keys.whole]);
+        const shares = scope.op('Softmax', [T], [scope.op('AddV2', [T], [scores, cache.mask.whole])]);
+        const mixed = scope.op('Reshape', RESHAPE, [scope.op('BatchMatMulV3', PRODUCT, [shares, values.whole]), s.model]);
         x = this.#finishLayer(scope, x, mixed, index);
         scope.close(x);
         outer.own(x);
       }
-      cache.length++;
       const logits = this.#logits(outer, x);
       outer.close(logits);
       return logits;
     } finally {
       outer.close();
     }
-  }
-
-  closeCache(cache: Cache): void {
-    free(cache.mask, ...cache.keys, ...cache.values);
   }
 
   close(): void {
@@ -279,30 +247,5 @@ export class Decoder {
     } finally {
       outer.close();
     }
-  }
-
-  #grow(cache: Cache): void {
-    // To the next multiple of GROWTH; the kernels want whole vectors.
-    const room = (Math.floor(cache.room / GROWTH) + 1) * GROWTH;
-    const amount = ints([3, 2], [0, 0, 0, room - cache.room, 0, 0]);
-    for (const list of [cache.keys, cache.values]) {
-      for (const [layer, old] of list.entries()) {
-        list[layer] = run('Pad', PAD, [old, amount]);
-        free(old);
-      }
-    }
-    free(amount, cache.mask);
-    cache.room = room;
-    cache.mask = this.#mask(cache);
-  }
-
-  #mask({ padding, length, room }: Cache): Handle {
-    const { heads } = this.config;
-    const mask = new Float32Array(this.#rows * room).fill(MASKED);
-    for (let row = 0; row < this.#rows; row++) {
-      const slot = Math.floor(row / heads);
-      mask.fill(0, row * room + padding[slot]!, row * room + length);
-    }
-    return tensor([this.#rows, 1, room], mask);
   }
 }

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
-import type { Engine, EngineControl, EngineDescription, LocalCheckpoint, TrainRequest, TrainResult } from '../engine.ts';
+import type { Engine, EngineDescription, LocalCheckpoint } from '../engine.ts';
 import { DECODER_VERSION, LARGEST_SLOTS } from './decoder.ts';
 import { threads } from './native.ts';
 import { libraryVersion } from './raw.ts';
@@ -64,10 +64,7 @@ export function createTfjsEngine(): Engine {
     train: (request, control) =>
       inTurn(control?.signal, async () => {
         // Loaded late: sampling alone does not need it.
-        const trainer: string = './trainer.ts';
-        const { train } = (await import(trainer)) as {
-          train(request: TrainRequest, control?: EngineControl): Promise<TrainResult>;
-        };
+        const { train } = await import('./trainer.ts');
         return train(request, control);
       }),
 

@@ -17,18 +17,20 @@ export function exp(x: number): number {
   const k = Math.round(x / Math.LN2);
   const r = x - k * LN2_HIGH - k * LN2_LOW;
   let sum = 1;
-  for (let n = 14; n >= 1; n--) sum = 1 + (r * sum) / n;
+  for (let n = 14; n >= 1; n--) sum = 1 + r * sum * INVERSE[n]!;
   // In two steps: 2^k itself leaves the range of doubles before the product does.
   const half = Math.trunc(k / 2);
   return sum * powerOfTwo(half) * powerOfTwo(k - half);
 }
 
-function powerOfTwo(k: number): number {
-  let result = 1;
-  const factor = k < 0 ? 0.5 : 2;
-  for (let n = Math.abs(k); n > 0; n--) result *= factor;
-  return result;
+const INVERSE = Float64Array.from({ length: 15 }, (_, n) => (n === 0 ? 0 : 1 / n));
+const LARGEST_POWER = 600;
+const POWERS = new Float64Array(2 * LARGEST_POWER + 1).fill(1);
+for (let k = 1; k <= LARGEST_POWER; k++) {
+  POWERS[LARGEST_POWER + k] = POWERS[LARGEST_POWER + k - 1]! * 2;
+  POWERS[LARGEST_POWER - k] = POWERS[LARGEST_POWER - k + 1]! / 2;
 }
+const powerOfTwo = (k: number): number => POWERS[LARGEST_POWER + k]!;
 
 /** Natural logarithm of a positive finite number. */
 export function log(x: number): number {

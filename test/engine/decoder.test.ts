@@ -43,7 +43,7 @@ describe('Decoder', () => {
       free(ids);
     }
     free(logits);
-    decoder.closeCache(cache);
+    cache.close();
     decoder.close();
     expect(worst).toBeLessThan(1e-4);
   }, 60_000);

@@ -14,7 +14,7 @@ import { additionPrompt, randomModel, seedOf } from './models.ts';
 const rows: SampleRow[] = Array.from({ length: 200 }, (_, n) => ({
   prompt: additionPrompt(n),
   seed: seedOf(n + 1000),
-  maxNewTokens: 12 + (n % 40),
+  maxNewTokens: 8 + (n % 24),
 }));
 const greedy: Sampling = { temperature: 0, topP: 1 };
 const warm: Sampling = { temperature: 1, topP: 0.95 };
@@ -71,7 +71,7 @@ describe.each([
         free(ids);
       }
       free(logits);
-      decoder.closeCache(cache);
+      cache.close();
       return seen.join();
     };
     const first = trace(0);
