@@ -28,9 +28,15 @@ export async function startServer(): Promise<TestWorkflowEnvironment> {
   } catch {
     // installed by an earlier server of this process
   }
+  return TestWorkflowEnvironment.createLocal({
+    server: { executable: { type: 'existing-path', path: temporalBinary() } },
+  });
+}
+
+export function temporalBinary(): string {
   const executable = process.env.STARTRAIL_TEMPORAL;
   if (!executable) throw new Error('no Temporal server on this machine; run: node scripts/setup.mjs');
-  return TestWorkflowEnvironment.createLocal({ server: { executable: { type: 'existing-path', path: executable } } });
+  return executable;
 }
 
 /** A pseudo-random share of right scratchpads that grows with what a model was trained on: enough for a loop to turn. */

@@ -1,0 +1,138 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { recipeById } from '../../recipes/index.ts';
+import type { Recipe } from '../../schemas/recipe.ts';
+import { createBench, startRun, startServer, temporalBinary } from '../support/temporal.ts';
+import type { Bench } from '../support/temporal.ts';
+
+let env: TestWorkflowEnvironment;
+let bench: Bench;
+beforeAll(async () => {
+  env = await startServer();
+  bench = await createBench(env);
+}, 60_000);
+afterAll(async () => {
+  await bench.close();
+  await env.teardown();
+});
+
+const ok = { recipe: 'star', task: 'addition' };
+const wired = (change: (recipe: Recipe) => void): Recipe => {
+  const recipe = structuredClone(recipeById('star') as Recipe);
+  change(recipe);
+  return recipe;
+};
+
+/** What is sent, the field that must be named, and what must be said of it. */
+const bad: [string, unknown, string, RegExp][] = [
+  ['nothing at all', null, '(root)', /object/],
+  ['a text', 'star', '(root)', /object/],
+  ['no task', { recipe: 'star' }, 'task', /string/],
+  ['an unknown recipe', { ...ok, recipe: 'strat' }, 'recipe', /did you mean "star"/],
+  ['an unknown task', { ...ok, task: 'adition' }, 'task', /did you mean "addition"/],
+  ['an unknown field', { ...ok, itterations: 3 }, '(root)', /itterations/],
+  ['a seed that is no integer', { ...ok, seed: 1.5 }, 'seed', /int/],
+  ['a negative number of iterations', { ...ok, iterations: -1 }, 'iterations', />=0/],
+  ['a shard size of zero', { ...ok, shardSize: 0 }, 'shardSize', />=1/],
+  ['an onFailure that is none', { ...ok, onFailure: 'shrug' }, 'onFailure', /wait/],
+  ['an unknown parameter', { ...ok, parameters: { digit: 3 } }, 'parameters', /digit/],
+  ['a parameter of the wrong type', { ...ok, parameters: { digits: 'three' } }, 'parameters.digits', /number/],
+  ['zero problems', { ...ok, set: { 'stages.batch.with.count': 0 } }, 'stages.batch.with.count', />=1/],
+  [
+    'an unknown option',
+    { ...ok, set: { 'stages.free.with.temprature': 1 } },
+    'set.stages.free.with.temprature',
+    /did you mean stages\.free\.with\.temperature/,
+  ],
+  [
+    'an option of an unknown stage',
+    { ...ok, set: { 'stages.fre.with.temperature': 1 } },
+    'set.stages.fre.with.temperature',
+    /did you mean/,
+  ],
+  [
+    'more digits than the context can hold',
+    { ...ok, parameters: { digits: 8 }, set: { 'model.context': 32 } },
+    'parameters.digits',
+    /context/,
+  ],
+  ['heads that do not divide the width', { ...ok, set: { 'model.heads': 7 } }, 'model.heads', /divide/],
+  ['an engine that is not declared', { ...ok, engine: 'curl http://example' }, 'engine', /no engine on this worker/],
+  [
+    'a recipe wired to unjudged rows',
+    { ...ok, recipe: wired((r) => (r.stages.kept!.in.rationales = ['judged.unjudged'])) },
+    'recipe.stages.kept.in.rationales',
+    /needs 'correct'.*judged\.correct/,
+  ],
+  [
+    'a recipe that trains on the test split',
+    { ...ok, recipe: wired((r) => (r.stages.batch!.in.problems = '$test')) },
+    'recipe.stages.batch.in.problems',
+    /needs 'train'/,
+  ],
+  [
+    'a recipe with an unknown stage kind',
+    { ...ok, recipe: { ...wired(() => undefined), stages: { x: { use: 'shell', in: {} } } } },
+    'recipe.stages.x.use',
+    /draw/,
+  ],
+];
+
+describe('bad input fails the run at once, names the field and leaves nothing running', () => {
+  it('for each of its kinds, within 5 s', { timeout: 120_000 }, async () => {
+    await bench.during(async () => {
+      for (const [index, [what, input, field, message]] of bad.entries()) {
+        const started = Date.now();
+        const handle = await startRun(bench, `bad-${index}`, input);
+        const error = await handle.result().then(
+          () => undefined,
+          (failure: unknown) => failure,
+        );
+        expect(error, what).toBeInstanceOf(WorkflowFailedError);
+        const cause = (error as WorkflowFailedError).cause as ApplicationFailure;
+        expect(cause.type, `${what}: ${cause.message}`).toBe('InvalidInput');
+        const fields = cause.details?.[0] as { field: string; message: string }[];
+        const found = fields.find((one) => one.field === field);
+        expect(found?.message, `${what}: ${JSON.stringify(fields)}`).toMatch(message);
+        expect(Date.now() - started, what).toBeLessThan(5000);
+        expect(await bench.store.getName(`runs/bad-${index}`), `${what}: nothing is left behind`).toBeUndefined();
+      }
+      for await (const run of env.client.workflow.list({ query: 'ExecutionStatus = "Running"' }))
+        expect.fail(`${run.workflowId} is still running`);
+    });
+  });
+
+  it('started by the Temporal CLI with plain JSON', { timeout: 60_000 }, async () => {
+    const cli = async (...args: string[]) =>
+      promisify(execFile)(temporalBinary(), [
+        'workflow',
+        'execute',
+        '--address',
+        env.address,
+        '--type',
+        'starRun',
+        '--task-queue',
+        'startrail',
+        ...args,
+      ]).then(
+        ({ stdout }) => ({ code: 0, output: stdout }),
+        (error: { code: number; stdout: string; stderr: string }) => ({
+          code: error.code,
+          output: error.stdout + error.stderr,
+        }),
+      );
+    await bench.during(async () => {
+      const refused = await cli('--workflow-id', 'cli-bad', '--input', '{"recipe":"star","task":"adition"}');
+      expect(refused.code).not.toBe(0);
+      expect(refused.output).toContain('did you mean "addition"');
+      const small = { ...ok, parameters: { digits: 1 }, iterations: 1, set: { 'stages.batch.with.count': 10 } };
+      const accepted = await cli('--workflow-id', 'cli-good', '--input', JSON.stringify(small));
+      expect(accepted.output).toContain('COMPLETED');
+      expect(await bench.store.getName('runs/cli-good')).toMatchObject({ status: 'done', runId: 'cli-good' });
+    });
+  });
+});
