@@ -3,7 +3,7 @@
  * so they work when the server's data are gone.
  */
 import { RunDocument } from '../schemas/run.ts';
-import type { IterationRecord, Progress, RunStatus } from '../schemas/run.ts';
+import type { IterationRecord, RunStatus } from '../schemas/run.ts';
 import { nearest } from '../schemas/nearest.ts';
 import type { Store } from '../store/store.ts';
 import { CliError, EXIT } from './exit.ts';
@@ -93,7 +93,6 @@ export function emptyDocument(
   input: RunDocument['input'],
   status: RunStatus,
   reason: string | null,
-  progress: Progress | null,
 ): RunDocument {
   const now = new Date().toISOString();
   return {
@@ -105,7 +104,7 @@ export function emptyDocument(
     recipe: typeof input.recipe === 'string' ? input.recipe : input.recipe.id,
     task: input.task,
     seed: input.seed,
-    iterations: progress?.records ?? [],
+    iterations: [],
     best: null,
     ledgerDigest: null,
     weightsDigest: null,

@@ -1,5 +1,5 @@
 /** What happened between two looks, as lines for people. Pure. */
-import type { IterationRecord } from '../schemas/run.ts';
+import type { IterationSummary } from '../schemas/run.ts';
 import type { Look } from './look.ts';
 import { duration, percent } from './terminal.ts';
 
@@ -21,16 +21,16 @@ export const nothingTold = (): Told => ({
   stuck: null,
 });
 
-export function recordLine(record: IterationRecord): string {
-  const { ledger, accuracy } = record;
-  const seconds = Object.values(record.seconds).reduce((sum, s) => sum + s, 0);
+export function recordLine(record: IterationSummary): string {
+  const { ledger } = record;
   const counts =
     record.drawn === 0
       ? 'the base'
       : `drawn ${record.drawn}: free ${ledger.acceptedFree}, hinted ${ledger.acceptedHinted}, rejected ${ledger.rejected}, unjudged ${ledger.unjudged}`;
   const sound = record.soundShare === null ? '' : ` · sound ${percent(record.soundShare)}`;
   const trained = record.carried ? ' · nothing accepted, model carried' : '';
-  return `iteration ${record.n} sealed · ${counts}${sound} · test ${percent(accuracy.overall)} (${percent(accuracy.ci95[0])}–${percent(accuracy.ci95[1])})${trained} · ${duration(seconds)}`;
+  const strata = Object.entries(record.testByStratum).map(([name, share]) => `${name}: ${percent(share)}`);
+  return `iteration ${record.n} sealed · ${counts}${sound} · test ${percent(record.test)} (${strata.join(', ')})${trained} · ${duration(record.seconds)}`;
 }
 
 /** Remembers in `told` what it returns. */

@@ -99,7 +99,7 @@ async function lastDocument(
         'RunDocumentMissing',
         `the store ${store.location} has no document of run ${runId}`,
       );
-    return emptyDocument(runId, input, followed.status, reason, followed.progress);
+    return emptyDocument(runId, input, followed.status, reason);
   }
   // A run that completed says itself whether it was done or stopped.
   if (followed.status === 'done' && isFinal(found.status)) return found;

@@ -4,7 +4,6 @@ import type { RunDocument } from '../schemas/run.ts';
 import { createLocalStore } from '../store/local.ts';
 import type { Store } from '../store/store.ts';
 import { settings } from '../temporal.config.ts';
-import { recordLine } from './events.ts';
 import { CliError, EXIT } from './exit.ts';
 import { checkFormat, homePaths } from './home.ts';
 import { openSession } from './session.ts';
@@ -46,7 +45,7 @@ export async function tableOf(document: RunDocument): Promise<string> {
     const { runTable } = (await load('../report/table.ts')) as { runTable(d: RunDocument): string };
     return runTable(document);
   } catch {
-    return document.iterations.map(recordLine).join('\n');
+    return document.iterations.map((r) => `${r.n} ${JSON.stringify(r.ledger)} ${r.accuracy.overall}`).join('\n');
   }
 }
 

@@ -40,8 +40,7 @@ export function restOfRun(look: Look): number | null {
   const { progress } = look;
   const last = progress?.records.at(-1);
   if (!progress || !last || last.n === 0 || progress.iteration === null) return null;
-  const seconds = Object.values(last.seconds).reduce((sum, s) => sum + s, 0);
-  return seconds * Math.max(0, progress.iterations - progress.iteration);
+  return last.seconds * Math.max(0, progress.iterations - progress.iteration);
 }
 
 export function statusBlock(look: Look, clock: ReturnType<typeof makeClock>): string[] {
