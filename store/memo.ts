@@ -132,26 +132,24 @@ export async function memoised<K extends StageKind>(
   for (const digest of digestsOf(fresh.outputs)) {
     await store.createName(`producers/${digest.slice('sha256:'.length)}`, { key, input: asked });
   }
-  const entry: Entry<K> = {
+  const made: Entry<K> = {
     format: 1,
     key,
     input: asked as StageInput<K>,
     output: withoutReused(fresh),
     attempt: input.attempt,
   };
+  // As the memo will give it back, to the order of its fields: a re-delivery is identical.
+  const entry = JSON.parse(canonicalJson(made)) as Entry<K>;
   const name = fresh.partial ? partial : complete;
-  if (fresh.partial && own !== undefined) {
-    // Only where its artifacts are gone; rows that were unjudged by an outage may be judged now.
-    await store.replaceName(name, entry);
-    return { ...entry.output, reused: false } as StageOutput<K>;
-  }
   const written = await store.createName(name, entry);
-  let standing = written.value as Entry<K>;
-  if (standing.format !== 1) {
-    await store.replaceName(name, entry);
-    standing = entry;
+  const standing = written.value as Entry<K>;
+  if (!written.created && standing.format === 1 && !(fresh.partial && own !== undefined)) {
+    return { ...standing.output, reused: true } as StageOutput<K>;
   }
-  return { ...standing.output, reused: !written.created } as StageOutput<K>;
+  // An own partial entry was found without its artifacts: what an outage left unjudged then may be judged now.
+  if (!written.created) await store.replaceName(name, entry);
+  return { ...entry.output, reused: false } as StageOutput<K>;
 }
 
 /** The input of a shard that makes this artifact; undefined if no stage made it, or the index was lost. */
