@@ -19,6 +19,7 @@ import { taskById, taskIds } from '../../tasks/index.ts';
 import type { Task } from '../../tasks/task.ts';
 import { stageRules, taskQueues } from '../../temporal.config.ts';
 
+let benches = 0;
 let bundle: Promise<WorkflowBundle> | undefined;
 const quiet = new DefaultLogger('ERROR');
 
@@ -60,6 +61,8 @@ export interface Bench {
   store: Store;
   spans: Span[];
   folder: string;
+  /** Where workflows of this bench are to be started. */
+  taskQueue: string;
   deps: Dependencies;
   /** Runs a worker of all roles while `work` runs. */
   during<T>(work: () => Promise<T>): Promise<T>;
@@ -74,6 +77,8 @@ export async function createBench(
   const store = await createLocalStore(path.join(folder, 'store'));
   const spans: Span[] = [];
   const engine = options.engine ?? scriptedAdder();
+  // Queues of its own: a worker that is still closing can't take another bench's work, nor forbid its registration.
+  const suffix = `-${++benches}`;
   const extra = new Map((options.tasks ?? []).map((task) => [task.id, task]));
   const deps: Dependencies = {
     store,
@@ -85,7 +90,10 @@ export async function createBench(
     task: (id) => extra.get(id) ?? taskById(id),
     taskIds: [...taskIds(), ...extra.keys()],
     rules: Object.fromEntries(
-      Object.entries(stageRules).map(([kind, rule]) => [kind, { ...rule, ...options.rules }]),
+      Object.entries(stageRules).map(([kind, rule]) => [
+        kind,
+        { ...rule, ...options.rules, taskQueue: rule.taskQueue + suffix },
+      ]),
     ) as typeof stageRules,
     snapshotEveryMs: 200,
     span: (span) => spans.push(span),
@@ -101,6 +109,7 @@ export async function createBench(
     store,
     spans,
     folder,
+    taskQueue: taskQueues.control + suffix,
     deps,
     async during(work) {
       const activities = createActivities(deps);
@@ -108,7 +117,7 @@ export async function createBench(
         Object.entries(taskQueues).map(([role, taskQueue]) =>
           Worker.create({
             connection: env.nativeConnection,
-            taskQueue,
+            taskQueue: taskQueue + suffix,
             activities,
             ...(role === 'control' ? { workflowBundle } : {}),
             maxHeartbeatThrottleInterval: '200ms',
@@ -144,5 +153,5 @@ export const smallRun = (more: Partial<RunInput> = {}): Partial<RunInput> => ({
 });
 
 export async function startRun(bench: Bench, workflowId: string, input: unknown) {
-  return bench.env.client.workflow.start('starRun', { workflowId, taskQueue: taskQueues.control, args: [input] });
+  return bench.env.client.workflow.start('starRun', { workflowId, taskQueue: bench.taskQueue, args: [input] });
 }

@@ -116,7 +116,7 @@ describe('bad input fails the run at once, names the field and leaves nothing ru
         '--type',
         'starRun',
         '--task-queue',
-        'startrail',
+        bench.taskQueue,
         ...args,
       ]).then(
         ({ stdout }) => ({ code: 0, output: stdout }),
