@@ -1,5 +1,7 @@
 /** From "there is a run" to the exit code: follow it, then table, report, document. Shared by `run` and `watch`. */
 import path from 'node:path';
+import { writeReport } from '../report/report.ts';
+import { runTable } from '../report/table.ts';
 import type { RunDocument, RunInput } from '../schemas/run.ts';
 import type { Store } from '../store/store.ts';
 import { contractJson, emptyDocument, readRun, withStatus, writeRun } from './document.ts';
@@ -7,7 +9,7 @@ import { asCliError, CliError, EXIT, exitOfStatus, isFinal } from './exit.ts';
 import { Detached, follow } from './follow.ts';
 import type { Followed } from './follow.ts';
 import { homePaths } from './home.ts';
-import { openStore, reattach, reportOf, session as newSession, tableOf } from './parts.ts';
+import { openStore, reattach, session as newSession } from './parts.ts';
 import type { Context } from './parts.ts';
 import type { Session } from './session.ts';
 import { openView } from './view.ts';
@@ -119,12 +121,12 @@ export async function present(
   let report: { html: string; markdown: string } | null = null;
   if (document.iterations.length > 0) {
     try {
-      report = await reportOf(store, document, path.join(homePaths(context.home).reports, document.runId));
+      report = await writeReport(store, document, path.join(homePaths(context.home).reports, document.runId));
     } catch (error) {
       // The run is what counts; its report can be made again.
       terminal.say(`the report could not be written: ${error instanceof Error ? error.message : String(error)}`);
     }
-    terminal.raw(`${await tableOf(document)}\n`);
+    terminal.raw(`${runTable(document)}\n`);
   }
   terminal.say(`run ${document.runId}: ${document.status}${document.reason === null ? '' : ` · ${document.reason}`}`);
   if (report) terminal.say(`report ${report.html}`);

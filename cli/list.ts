@@ -51,7 +51,10 @@ export async function list(context: Context): Promise<number> {
   if (terminal.json) terminal.document(rows);
   else if (rows.length === 0) terminal.say('no runs yet; `./bin/startrail run addition` starts one');
   else {
-    const table = new Table({ head: ['run', 'status', 'age', 'size', 'iterations', 'best test'], style: { head: [] } });
+    const table = new Table({
+      head: ['run', 'status', 'age', 'size', 'iterations', 'best test'],
+      style: { head: [], border: [] },
+    });
     for (const row of rows)
       table.push([
         row.runId,

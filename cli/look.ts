@@ -68,17 +68,19 @@ export async function look(
   const run = await describe(runId);
   const told = await ask(runId, run, memory.runSeen);
   const progress = Progress.safeParse(told?.answer);
-  if (told && progress.success) {
-    memory.progress = progress.data;
+  if (told) {
     memory.runSeen = told.now;
+    if (progress.success) memory.progress = progress.data;
   }
+  const foreign =
+    told && !progress.success ? 'it was started by another version, whose progress this one cannot read' : null;
   const result: Look = {
     workflow: run.status.name,
     progress: memory.progress,
     stages: null,
     live: [],
     retries: [],
-    stuck: await stuckReason(connection, client, run),
+    stuck: (await stuckReason(connection, client, run)) ?? foreign,
   };
   const child = memory.progress?.child ?? null;
   if (child === null || run.status.name !== 'RUNNING') return result;

@@ -1,6 +1,5 @@
 /** What the commands share: settings, store, where the Temporal CLI is. Tests make a context of their own. */
 import { existsSync } from 'node:fs';
-import type { RunDocument } from '../schemas/run.ts';
 import { createLocalStore } from '../store/local.ts';
 import type { Store } from '../store/store.ts';
 import { settings } from '../temporal.config.ts';
@@ -38,22 +37,6 @@ export async function readStore(home: string): Promise<Store | undefined> {
   const paths = homePaths(home);
   checkFormat(paths);
   return existsSync(paths.store) ? openStore(home) : undefined;
-}
-
-export async function tableOf(document: RunDocument): Promise<string> {
-  try {
-    const { runTable } = (await load('../report/table.ts')) as { runTable(d: RunDocument): string };
-    return runTable(document);
-  } catch {
-    return document.iterations.map((r) => `${r.n} ${JSON.stringify(r.ledger)} ${r.accuracy.overall}`).join('\n');
-  }
-}
-
-export async function reportOf(store: Store, document: RunDocument, folder: string) {
-  const { writeReport } = (await load('../report/report.ts')) as {
-    writeReport(s: Store, d: RunDocument, f: string): Promise<{ html: string; markdown: string }>;
-  };
-  return writeReport(store, document, folder);
 }
 
 export const session = async (

@@ -11,6 +11,7 @@ import { chooseRunId, runInput } from './input.ts';
 import type { RunOptions } from './input.ts';
 import { openStore, reattach, session as newSession } from './parts.ts';
 import type { Context } from './parts.ts';
+import { planInput } from './plan.ts';
 import { names } from './registry.ts';
 import type { Session } from './session.ts';
 
@@ -26,6 +27,7 @@ export async function run(context: Context, name: string, options: RunOptions & 
   const { terminal } = context;
   const input = runInput(name, options, names());
   if (options.dryRun) return dryRun(context, input);
+  planInput(input);
   prepareHome(context.home);
   const taken = await runIds(await openStore(context.home));
   if (options.runId !== undefined && taken.includes(options.runId)) throw exists(options.runId);

@@ -2,12 +2,13 @@
  * `show <run>`: its state. The store is enough; where the owner of the home is alive, its server is asked too, so that a run
  * whose code keeps failing does not look as if all were well.
  */
+import { runTable } from '../report/table.ts';
 import type { RunDocument } from '../schemas/run.ts';
 import { contractJson, readRun, runIds, unknownRun, withStatus } from './document.ts';
 import { EXIT, isFinal } from './exit.ts';
 import { homePaths, livingOwner } from './home.ts';
 import type { Look } from './look.ts';
-import { readStore, session as newSession, tableOf } from './parts.ts';
+import { readStore, session as newSession } from './parts.ts';
 import type { Context } from './parts.ts';
 
 /** Undefined where nobody can be asked. */
@@ -39,7 +40,7 @@ export async function show(context: Context, runId: string): Promise<number> {
     terminal.say(`run ${runId}: ${live.progress?.status ?? 'running'}, nothing stored yet`);
   } else {
     for (const line of summary(document, live !== undefined)) terminal.say(line);
-    if (document.iterations.length > 0) terminal.raw(`${await tableOf(document)}\n`);
+    if (document.iterations.length > 0) terminal.raw(`${runTable(document)}\n`);
   }
   if (live?.stuck) terminal.say(`the workflow's code fails and is tried again without end: ${live.stuck}`);
   if (terminal.json)
