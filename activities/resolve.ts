@@ -10,7 +10,6 @@ import { RunId } from '../schemas/run.ts';
 import type { Rows, RunContext } from '../schemas/stage.ts';
 import type { Store } from '../store/store.ts';
 import { writeRows } from '../store/rows.ts';
-import { implementationDigest } from '../tasks/implementation.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
 import { fieldsOf, invalidInput, rethrow } from './failures.ts';
@@ -18,6 +17,7 @@ import type { FieldProblem } from './failures.ts';
 import { fillOptions } from './options.ts';
 import type { Filled } from './options.ts';
 import { seedOf } from './seed.ts';
+import { implementationOf } from './shard.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
 
 export interface Plan {
@@ -164,7 +164,7 @@ export const resolve =
         engine,
         fingerprint,
         deterministic,
-        implementation: (await implementationDigest(task)) as RunContext['implementation'],
+        implementation: (await implementationOf(task)) as RunContext['implementation'],
       };
       return {
         context,

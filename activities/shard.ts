@@ -91,8 +91,17 @@ function taskOf(deps: Dependencies, id: string): Task {
   return task;
 }
 
+/** Taken once: what runs is what was loaded when the worker started, whatever stands on disk by now. */
+const implementations = new WeakMap<Task, Promise<string>>();
+
+export function implementationOf(task: Task): Promise<string> {
+  const known = implementations.get(task) ?? implementationDigest(task);
+  implementations.set(task, known);
+  return known;
+}
+
 async function sameImplementation(task: Task, expected: string): Promise<void> {
-  const found = await implementationDigest(task);
+  const found = await implementationOf(task);
   if (found !== expected)
     throw failure(
       'ImplementationChanged',
