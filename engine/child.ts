@@ -27,7 +27,8 @@ async function open(entry: string | undefined): Promise<Engine> {
       throw new EngineError('EngineUnavailable', `TensorFlow does not load (${why}); run \`npm run setup\`.`);
     }
   }
-  if (entry !== 'scripted') throw new EngineError('EngineUnavailable', `no engine is called ${entry}; expected tfjs or scripted`);
+  if (entry !== 'scripted')
+    throw new EngineError('EngineUnavailable', `no engine is called ${entry}; expected tfjs or scripted`);
   const { createScriptedEngine } = await import('./scripted.ts');
   return createScriptedEngine({
     delayMs: Number(process.env.STARTRAIL_SCRIPTED_DELAY_MS ?? 0),
@@ -54,9 +55,11 @@ function serve(engine: Engine): void {
     running.set(id, controller);
     const control = {
       signal: controller.signal,
-      onProgress: (progress: Extract<FromChild, { kind: 'progress' }>['progress']) => send({ kind: 'progress', id, progress }),
+      onProgress: (progress: Extract<FromChild, { kind: 'progress' }>['progress']) =>
+        send({ kind: 'progress', id, progress }),
     };
-    const work = message.kind === 'sample' ? engine.sample(message.request, control) : engine.train(message.request, control);
+    const work =
+      message.kind === 'sample' ? engine.sample(message.request, control) : engine.train(message.request, control);
     void work
       .then(
         (result) => send({ kind: 'result', id, result }),

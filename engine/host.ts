@@ -98,7 +98,8 @@ class HostedEngine implements Engine {
     const child = this.#child;
     if (child === undefined) return;
     child.fault = closed;
-    const ended = child.process.exitCode !== null || child.process.signalCode !== null ? undefined : once(child.process, 'exit');
+    const ended =
+      child.process.exitCode !== null || child.process.signalCode !== null ? undefined : once(child.process, 'exit');
     if (child.process.connected) child.process.disconnect();
     // Ends the child even where a kernel blocks its loop.
     child.process.stdin?.destroy();
@@ -162,7 +163,7 @@ class HostedEngine implements Engine {
       child.fault = new EngineError(
         'EngineHung',
         `no progress for ${this.#options.hungAfterMs} ms while a request ran; the engine's process ${child.process.pid} was killed. ` +
-          'Retry; if it comes back, look at the worker\'s log and raise hungAfterMs where the machine is slow.',
+          "Retry; if it comes back, look at the worker's log and raise hungAfterMs where the machine is slow.",
       );
       child.process.kill('SIGKILL');
     }, this.#options.hungAfterMs);
@@ -214,7 +215,8 @@ class HostedEngine implements Engine {
       if (this.#child !== self) return;
       this.#child = undefined;
       const last = self.stderr.length > 0 ? ` Its last words: ${self.stderr.join(' | ')}` : '';
-      const error = self.fault ?? new EngineError('EngineDied', `the engine's process ${child.pid} ended (${how}).${last}`);
+      const error =
+        self.fault ?? new EngineError('EngineDied', `the engine's process ${child.pid} ended (${how}).${last}`);
       failed(error);
       const pending = this.#running;
       if (pending !== undefined) this.#settle(pending, () => pending.reject(error));

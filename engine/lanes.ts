@@ -79,8 +79,7 @@ export function createLanedEngine({ sampling, training }: { sampling: Engine[]; 
 /** Indices of the rows in pieces, alike rows together; the longest come last and are taken first. */
 function deal(rows: SampleRequest['rows']): number[][] {
   const order = Array.from(rows.keys()).sort(
-    (a, b) =>
-      rows[a]!.prompt.length - rows[b]!.prompt.length || rows[a]!.maxNewTokens - rows[b]!.maxNewTokens || a - b,
+    (a, b) => rows[a]!.prompt.length - rows[b]!.prompt.length || rows[a]!.maxNewTokens - rows[b]!.maxNewTokens || a - b,
   );
   const pieces: number[][] = [];
   for (let at = 0; at < order.length; at += PIECE) pieces.push(order.slice(at, at + PIECE));

@@ -34,7 +34,12 @@ export interface PortableError {
 
 export function toPortable(error: unknown): PortableError {
   if (error instanceof EngineError)
-    return { code: error.code, name: error.name, message: error.message.slice(error.code.length + 2), stack: error.stack };
+    return {
+      code: error.code,
+      name: error.name,
+      message: error.message.slice(error.code.length + 2),
+      stack: error.stack,
+    };
   if (error instanceof Error) return { name: error.name, message: error.message, stack: error.stack };
   return { name: 'Error', message: String(error) };
 }

@@ -39,7 +39,12 @@ const hashOf = (...parts: (string | Uint8Array)[]): Buffer => {
 };
 
 /** Right or wrong by the hash of (model, prompt, seed); greedy leaves the seed out. */
-export function scriptedAnswer(prompt: string, row: SampleRow, model: LocalCheckpoint, { temperature }: Sampling): string {
+export function scriptedAnswer(
+  prompt: string,
+  row: SampleRow,
+  model: LocalCheckpoint,
+  { temperature }: Sampling,
+): string {
   const hash = hashOf(model.digest, prompt, temperature === 0 ? '' : row.seed).readUInt32LE(0);
   const sum = /(\d+)\+(\d+)/.exec(prompt);
   if (sum === null) return String(hash);
@@ -55,7 +60,13 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
   const begin = async (signal?: AbortSignal): Promise<void> => {
     signal?.throwIfAborted();
     const fault = faults[++requests];
-    if (fault === 'die') (options.die ?? (() => { throw new EngineError('EngineDied', `scripted at request ${requests}`); }))();
+    if (fault === 'die')
+      (
+        options.die ??
+        (() => {
+          throw new EngineError('EngineDied', `scripted at request ${requests}`);
+        })
+      )();
     if (fault === 'hang') {
       const aborted = new Promise<never>((_, reject) => {
         signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
@@ -70,7 +81,10 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
     async sample({ model, rows, sampling }, control) {
       await begin(control?.signal);
       const { metadata } = await readSafetensors(model.path);
-      const context = metadata.config === undefined ? CONTEXT_WITHOUT_CONFIG : DecoderConfig.parse(JSON.parse(metadata.config)).context;
+      const context =
+        metadata.config === undefined
+          ? CONTEXT_WITHOUT_CONFIG
+          : DecoderConfig.parse(JSON.parse(metadata.config)).context;
       const tokens = codec(metadata.tokenizer);
       const completions: Completion[] = [];
       for (const row of rows) {

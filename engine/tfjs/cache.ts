@@ -84,7 +84,9 @@ export class Cache {
     const axis = ints([], [0]);
     const pick = (parts: readonly Part[]): Handle => {
       const one = parts.length === 1;
-      const all = one ? parts[0]!.whole : run('ConcatV2', [count('N', parts.length), ...CONCAT], [...parts.map((p) => p.whole), axis]);
+      const all = one
+        ? parts[0]!.whole
+        : run('ConcatV2', [count('N', parts.length), ...CONCAT], [...parts.map((p) => p.whole), axis]);
       const picked = run('GatherV2', GATHER, [all, indices, axis]);
       if (!one) free(all);
       return picked;

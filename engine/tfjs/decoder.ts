@@ -102,7 +102,8 @@ export class Decoder {
       const parts: { logits: Handle; keys: Handle[]; values: Handle[] }[] = [];
       for (let at = 0; at < this.slots; at += piece) {
         const ids = new Int32Array(piece * padded).fill(padId);
-        for (let row = 0; row < piece; row++) ids.set(prompts[at + row]!, (row + 1) * padded - prompts[at + row]!.length);
+        for (let row = 0; row < piece; row++)
+          ids.set(prompts[at + row]!, (row + 1) * padded - prompts[at + row]!.length);
         parts.push(this.#prefillPiece(scope, ids, padding.subarray(at, at + piece), padded));
       }
       const join = (handles: Handle[]) =>
@@ -147,7 +148,10 @@ export class Decoder {
         const q = scope.op('Reshape', RESHAPE, [scope.op('MatMul', MATMUL, [normed, wq]), s.heads]);
         const scores = scope.op('BatchMatMulV3', PRODUCT_T, [q, keys.whole]);
         const shares = scope.op('Softmax', [T], [scope.op('AddV2', [T], [scores, cache.mask.whole])]);
-        const mixed = scope.op('Reshape', RESHAPE, [scope.op('BatchMatMulV3', PRODUCT, [shares, values.whole]), s.model]);
+        const mixed = scope.op('Reshape', RESHAPE, [
+          scope.op('BatchMatMulV3', PRODUCT, [shares, values.whole]),
+          s.model,
+        ]);
         x = this.#finishLayer(scope, x, mixed, index);
         scope.close(x);
         outer.own(x);
@@ -209,12 +213,20 @@ export class Decoder {
     const shape = (...sides: number[]) => outer.own(ints([sides.length], sides));
     try {
       const mask = outer.own(tensor([rows, 1, time, time], causal));
-      const [split, flat, joined] = [shape(rows, time, heads, size), shape(rows * time, dModel), shape(rows, time, dModel)];
+      const [split, flat, joined] = [
+        shape(rows, time, heads, size),
+        shape(rows * time, dModel),
+        shape(rows, time, dModel),
+      ];
       const cached = shape(rows * heads, time, size);
       const [cos, sin] = this.#weights.rotation(outer, time);
       const keys: Handle[] = [];
       const values: Handle[] = [];
-      let x = outer.op('GatherV2', GATHER, [this.#weights.embedding, outer.own(ints([rows * time], ids)), this.#shapes.axis0]);
+      let x = outer.op('GatherV2', GATHER, [
+        this.#weights.embedding,
+        outer.own(ints([rows * time], ids)),
+        this.#shapes.axis0,
+      ]);
       for (const [index, layer] of this.#weights.layers.entries()) {
         const scope = new Scope();
         const normed = this.#norm(scope, x);

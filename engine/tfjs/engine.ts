@@ -102,7 +102,9 @@ function instructionSets(): string[] {
   try {
     const flags = new Set(/^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.trim().split(/\s+/));
     if (flags.size > 0)
-      return ['fma', 'avx2', 'avx512f', 'avx512_vnni', 'avx512_bf16', 'avx512_fp16', 'amx_tile'].filter((flag) => flags.has(flag));
+      return ['fma', 'avx2', 'avx512f', 'avx512_vnni', 'avx512_bf16', 'avx512_fp16', 'amx_tile'].filter((flag) =>
+        flags.has(flag),
+      );
   } catch {
     // Not Linux: the model's name stands in for its instruction sets.
   }

@@ -6,7 +6,7 @@
  * IEEE 754 fixes the result of + − × ÷ but not of Math.exp and its kin, which differ between versions of V8; what enters a
  * token or a weight must not. Accurate to a few units in the last place over the ranges that positions and logits take.
  */
-const LN2_HIGH = 0.693147180369123816490; // 33 bits: k · LN2_HIGH is exact
+const LN2_HIGH = 0.69314718036912381649; // 33 bits: k · LN2_HIGH is exact
 const LN2_LOW = 1.90821492927058770002e-10;
 
 /** e^x; 0 below −745, Infinity above 709, NaN for NaN. */
@@ -37,8 +37,8 @@ export function log(x: number): number {
   if (!(x > 0) || x === Infinity) throw new RangeError(`log of ${x}`);
   let k = 0;
   let m = x;
-  while (m > 1.5) (m /= 2), k++;
-  while (m < 0.75) (m *= 2), k--;
+  while (m > 1.5) ((m /= 2), k++);
+  while (m < 0.75) ((m *= 2), k--);
   // log m = 2 artanh((m − 1)/(m + 1)), |argument| ≤ 0.2
   const z = (m - 1) / (m + 1);
   let sum = 0;

@@ -144,7 +144,7 @@ export class Sampler {
   /** Leaves ended batches behind and, where that saves a batch, gathers the rows still running. */
   #closeRanks(batches: Batch[]): Batch[] {
     const { slots } = this.#decoder;
-    const open = batches.filter(({ jobs }) => jobs.some(running) );
+    const open = batches.filter(({ jobs }) => jobs.some(running));
     for (const batch of batches) if (!open.includes(batch)) batch.cache.close();
     const picks = open.flatMap(({ jobs, last }, cache) =>
       jobs.flatMap((job, slot) => (running(job) ? [{ job, last: last[slot]!, cache, slot }] : [])),

@@ -51,7 +51,10 @@ export class DecoderWeights {
       const found = tensors.get(name);
       if (found === undefined) throw new EngineError('CheckpointInvalid', `the checkpoint lacks ${name}`);
       if (found.shape.join() !== shape.join())
-        throw new EngineError('CheckpointInvalid', `${name} has shape [${found.shape.join()}], expected [${shape.join()}]`);
+        throw new EngineError(
+          'CheckpointInvalid',
+          `${name} has shape [${found.shape.join()}], expected [${shape.join()}]`,
+        );
       return found.data;
     };
     /** [out, in] to [in, out], each row times its gain and all times `scale`. */

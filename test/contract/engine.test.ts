@@ -24,7 +24,12 @@ const engines: [name: string, create: () => Engine, skip: Record<string, string>
   [
     'scripted, hosted',
     () =>
-      createHostedEngine({ entry: 'scripted', threads: 1, hungAfterMs: 60_000, env: { STARTRAIL_SCRIPTED_DELAY_MS: '1' } }),
+      createHostedEngine({
+        entry: 'scripted',
+        threads: 1,
+        hungAfterMs: 60_000,
+        env: { STARTRAIL_SCRIPTED_DELAY_MS: '1' },
+      }),
     {},
   ],
 ];
@@ -62,7 +67,8 @@ describe.each(engines)('engine: %s', (_, create, skip) => {
     const together = await engine.sample({ model, rows, sampling: greedy });
     const reversed = await engine.sample({ model, rows: rows.toReversed(), sampling: greedy });
     expect(together).toEqual(reversed.toReversed());
-    for (const [n, { tokenIds }] of together.entries()) expect(tokenIds.length).toBeLessThanOrEqual(rows[n]!.maxNewTokens);
+    for (const [n, { tokenIds }] of together.entries())
+      expect(tokenIds.length).toBeLessThanOrEqual(rows[n]!.maxNewTokens);
     expect(new Set(together.map(({ text }) => text)).size).toBeGreaterThan(5);
   });
 

@@ -12,41 +12,48 @@ const kinds: [string, Partial<DecoderConfig>][] = [
   ['relu, tied', {}],
   ['relu, untied', { tiedEmbeddings: false }],
   ['swiglu, tied', { activation: 'swiglu', dFF: 176 }],
-  ['swiglu, untied, other widths', { activation: 'swiglu', tiedEmbeddings: false, dModel: 48, heads: 3, layers: 2, dFF: 72 }],
+  [
+    'swiglu, untied, other widths',
+    { activation: 'swiglu', tiedEmbeddings: false, dModel: 48, heads: 3, layers: 2, dFF: 72 },
+  ],
   ['weights too large to keep rotated', { dModel: 256, heads: 4, layers: 2, context: 512 }],
 ];
 
 describe('Decoder', () => {
-  it.each(kinds)('gives the logits of a plain forward pass: %s', (_, config) => {
-    const model = randomModel(config, 3);
-    const decoder = new Decoder(model);
-    // Lengths 1, 3, 8 share one padded length, so this holds padded and unpadded logits together too.
-    const prompts = [[2], [3, 4, 5], [2, 3, 4, 5, 6, 7, 8, 9], [12, 13, 14, 15, 16, 17]];
-    const sequences = prompts.map((prompt) => [...prompt]);
-    const filled = Array.from({ length: decoder.slots }, (_, slot) => prompts[slot] ?? []);
-    const { cache, logits: first } = decoder.prefill(filled, 8, 0);
-    let logits = first;
-    let worst = 0;
-    for (let step = 0; step < 40; step++) {
-      const values = read(logits);
-      free(logits);
-      const next = new Int32Array(decoder.slots);
-      for (const [slot, sequence] of sequences.entries()) {
-        const expected = plainLogits(model, sequence).at(-1)!;
-        for (const [id, value] of expected.entries())
-          worst = Math.max(worst, Math.abs(value - values[slot * VOCAB + id]!));
-        next[slot] = 2 + ((step * 5 + slot) % 18);
-        sequence.push(next[slot]!);
+  it.each(kinds)(
+    'gives the logits of a plain forward pass: %s',
+    (_, config) => {
+      const model = randomModel(config, 3);
+      const decoder = new Decoder(model);
+      // Lengths 1, 3, 8 share one padded length, so this holds padded and unpadded logits together too.
+      const prompts = [[2], [3, 4, 5], [2, 3, 4, 5, 6, 7, 8, 9], [12, 13, 14, 15, 16, 17]];
+      const sequences = prompts.map((prompt) => [...prompt]);
+      const filled = Array.from({ length: decoder.slots }, (_, slot) => prompts[slot] ?? []);
+      const { cache, logits: first } = decoder.prefill(filled, 8, 0);
+      let logits = first;
+      let worst = 0;
+      for (let step = 0; step < 40; step++) {
+        const values = read(logits);
+        free(logits);
+        const next = new Int32Array(decoder.slots);
+        for (const [slot, sequence] of sequences.entries()) {
+          const expected = plainLogits(model, sequence).at(-1)!;
+          for (const [id, value] of expected.entries())
+            worst = Math.max(worst, Math.abs(value - values[slot * VOCAB + id]!));
+          next[slot] = 2 + ((step * 5 + slot) % 18);
+          sequence.push(next[slot]!);
+        }
+        const ids = ints([decoder.slots], next);
+        logits = decoder.step(cache, ids);
+        free(ids);
       }
-      const ids = ints([decoder.slots], next);
-      logits = decoder.step(cache, ids);
-      free(ids);
-    }
-    free(logits);
-    cache.close();
-    decoder.close();
-    expect(worst).toBeLessThan(1e-4);
-  }, 60_000);
+      free(logits);
+      cache.close();
+      decoder.close();
+      expect(worst).toBeLessThan(1e-4);
+    },
+    60_000,
+  );
 
   it('greedy tokens are those of a plain forward pass', async () => {
     const model = randomModel({}, 5);
@@ -70,7 +77,11 @@ describe('Decoder', () => {
   it('leaves no tensor behind', async () => {
     const before = alive();
     const sampler = new Sampler(randomModel());
-    const rows = Array.from({ length: 20 }, (_, n) => ({ prompt: additionPrompt(n), seed: seedOf(n), maxNewTokens: 40 }));
+    const rows = Array.from({ length: 20 }, (_, n) => ({
+      prompt: additionPrompt(n),
+      seed: seedOf(n),
+      maxNewTokens: 40,
+    }));
     await sampler.sample({ rows, sampling: { temperature: 1, topP: 0.9 } });
     const loaded = alive();
     await sampler.sample({ rows, sampling: { temperature: 1, topP: 0.9 } });
@@ -85,4 +96,3 @@ describe('Decoder', () => {
     expect(alive()).toBe(before);
   });
 });
-

@@ -50,7 +50,10 @@ describe('hosted engine', { timeout: 30_000 }, () => {
     const running = engine.sample(request(1000));
     const waiting = engine.sample(request(2));
     setTimeout(() => process.kill(first, 'SIGKILL'), 100);
-    await expect(running).rejects.toMatchObject({ code: 'EngineDied', message: expect.stringContaining('SIGKILL') as string });
+    await expect(running).rejects.toMatchObject({
+      code: 'EngineDied',
+      message: expect.stringContaining('SIGKILL') as string,
+    });
     expect(await waiting).toHaveLength(2);
     expect(engine.pid()).not.toBe(first);
   });

@@ -56,7 +56,11 @@ export function randomModel(config: Partial<DecoderConfig> = {}, seed = 1, ties 
 }
 
 /** Writes models to a folder of their own; `clean` removes it. */
-export function modelFolder(): { save(model: Checkpoint, name?: string): Promise<LocalCheckpoint>; folder: string; clean(): void } {
+export function modelFolder(): {
+  save(model: Checkpoint, name?: string): Promise<LocalCheckpoint>;
+  folder: string;
+  clean(): void;
+} {
   const folder = mkdtempSync(path.join(tmpdir(), 'startrail-test-'));
   return {
     folder,

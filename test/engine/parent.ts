@@ -10,7 +10,11 @@ const engine = createHostedEngine({
   env: { STARTRAIL_SCRIPTED_FAULTS: faults },
 });
 await engine.describe();
-const rows = Array.from({ length: 4000 }, (_, n) => ({ prompt: `${n}+1=`, seed: n.toString(16).padStart(32, '0'), maxNewTokens: 100 }));
+const rows = Array.from({ length: 4000 }, (_, n) => ({
+  prompt: `${n}+1=`,
+  seed: n.toString(16).padStart(32, '0'),
+  maxNewTokens: 100,
+}));
 const request = { model: { path: checkpoint!, digest: 'sha256:0' }, rows, sampling: { temperature: 1, topP: 1 } };
 engine.sample(request).catch(() => undefined);
 setTimeout(() => console.log(engine.pid()), 500);

@@ -36,27 +36,33 @@ describe.each([
   it.each([
     ['greedy', greedy],
     ['temperature 1', warm],
-  ])('200 rows alone and in shuffled company get the same ids: %s', async (_, sampling) => {
-    const alone = new Map<SampleRow, number[]>();
-    for (const row of rows) alone.set(row, (await sampler.sample({ rows: [row], sampling }))[0]!.tokenIds);
-    expect(new Set([...alone.values()].map(String)).size).toBeGreaterThan(50);
-    for (const seed of [1, 2]) {
-      // Strangers of other lengths and seeds change slots, batches and when batches end.
-      const strangers = Array.from({ length: 77 * seed }, (_, n) => ({
-        prompt: additionPrompt(n + 500),
-        seed: seedOf(n + 5000),
-        maxNewTokens: 1 + (n % 50),
-      }));
-      const company = shuffled([...rows, ...strangers], seed);
-      const together = await sampler.sample({ rows: company, sampling });
-      for (const [n, row] of company.entries())
-        if (alone.has(row)) expect(together[n]!.tokenIds, row.prompt).toEqual(alone.get(row));
-    }
-  }, 300_000);
+  ])(
+    '200 rows alone and in shuffled company get the same ids: %s',
+    async (_, sampling) => {
+      const alone = new Map<SampleRow, number[]>();
+      for (const row of rows) alone.set(row, (await sampler.sample({ rows: [row], sampling }))[0]!.tokenIds);
+      expect(new Set([...alone.values()].map(String)).size).toBeGreaterThan(50);
+      for (const seed of [1, 2]) {
+        // Strangers of other lengths and seeds change slots, batches and when batches end.
+        const strangers = Array.from({ length: 77 * seed }, (_, n) => ({
+          prompt: additionPrompt(n + 500),
+          seed: seedOf(n + 5000),
+          maxNewTokens: 1 + (n % 50),
+        }));
+        const company = shuffled([...rows, ...strangers], seed);
+        const together = await sampler.sample({ rows: company, sampling });
+        for (const [n, row] of company.entries())
+          if (alone.has(row)) expect(together[n]!.tokenIds, row.prompt).toEqual(alone.get(row));
+      }
+    },
+    300_000,
+  );
 
   it('logits are the same bits in every slot', () => {
     const decoder = new Decoder(model);
-    const filler = Array.from({ length: decoder.slots }, (_, slot) => Array.from({ length: 1 + (slot % 16) }, (_, t) => 2 + ((slot * 3 + t * 7) % 18)));
+    const filler = Array.from({ length: decoder.slots }, (_, slot) =>
+      Array.from({ length: 1 + (slot % 16) }, (_, t) => 2 + ((slot * 3 + t * 7) % 18)),
+    );
     const probe = [3, 12, 5, 13, 9];
     const trace = (slot: number): string => {
       const { cache, logits: first } = decoder.prefill(filler.with(slot, probe), 16, 0);
@@ -66,7 +72,10 @@ describe.each([
         const row = (read(logits) as Float32Array).slice(slot * 20, slot * 20 + 20);
         seen.push(Buffer.from(row.buffer).toString('hex'));
         free(logits);
-        const ids = ints([decoder.slots], Int32Array.from({ length: decoder.slots }, (_, n) => 2 + ((n === slot ? step : n + step) % 18)));
+        const ids = ints(
+          [decoder.slots],
+          Int32Array.from({ length: decoder.slots }, (_, n) => 2 + ((n === slot ? step : n + step) % 18)),
+        );
         logits = decoder.step(cache, ids);
         free(ids);
       }
@@ -75,7 +84,8 @@ describe.each([
       return seen.join();
     };
     const first = trace(0);
-    for (const slot of [1, 2, 3, 7, 15, 16, 31, 63, 64, 65, 100, 126, 127]) expect(trace(slot), `slot ${slot}`).toBe(first);
+    for (const slot of [1, 2, 3, 7, 15, 16, 31, 63, 64, 65, 100, 126, 127])
+      expect(trace(slot), `slot ${slot}`).toBe(first);
     decoder.close();
   }, 300_000);
 });

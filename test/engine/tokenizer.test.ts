@@ -24,7 +24,9 @@ describe('PieceTokenizer', () => {
   });
 
   it('names the character, its position and the cure', () => {
-    expect(() => tokenizer.encode('12x')).toThrow(/TextNotInVocabulary: "x" \(U\+0078\) at position 2, after "12".*alphabet/);
+    expect(() => tokenizer.encode('12x')).toThrow(
+      /TextNotInVocabulary: "x" \(U\+0078\) at position 2, after "12".*alphabet/,
+    );
     expect(() => tokenizer.encode('1😁')).toThrow(/"😁" \(U\+1F601\) at position 1/);
   });
 
