@@ -14,7 +14,7 @@ import { exp } from './portable-math.ts';
  * @param u in [0, 1).
  * @returns a token id. Temperature 0: the largest logit, the lowest id of equals.
  *
- * Nucleus: ids by falling probability (equals by id) up to and including the one at which their sum reaches topP.
+ * Nucleus: ids by falling logit (equals by id) up to and including the one at which their sum reaches topP.
  * Where no logit is comparable (NaN) the answer is id 0: a broken model gives wrong text, not an error.
  */
 export function pick(logits: Float32Array, { temperature, topP }: Sampling, u: number): number {
@@ -29,7 +29,8 @@ export function pick(logits: Float32Array, { temperature, topP }: Sampling, u: n
   }
   if (!Number.isFinite(total)) return best;
   if (topP >= 1) return fall(weights, undefined, weights.length, u * total);
-  const order = Array.from(weights.keys()).sort((a, b) => weights[b]! - weights[a]! || a - b);
+  // By logit, not by weight: exp may round two unlike logits to one weight.
+  const order = Array.from(weights.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
   let kept = 0;
   let mass = 0;
   while (kept < order.length && mass < topP * total) mass += weights[order[kept++]!]!;
