@@ -1,12 +1,14 @@
 /**
  * One behaviour suite for every engine. What an engine cannot do by its nature is skipped with the reason.
  */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, LocalCheckpoint, SampleRow, Sampling } from '../../engine/engine.ts';
 import { createHostedEngine } from '../../engine/host.ts';
 import { createLanedEngine } from '../../engine/lanes.ts';
 import { createScriptedEngine } from '../../engine/scripted.ts';
 import { createTfjsEngine } from '../../engine/tfjs/engine.ts';
+import { TrainSchedule } from '../../schemas/checkpoint.ts';
 import { additionPrompt, modelFolder, randomModel, seedOf } from '../engine/models.ts';
 
 const greedy: Sampling = { temperature: 0, topP: 1 };
@@ -146,6 +148,37 @@ describe.each(engines)('engine: %s', (_, create, skip) => {
     await expect(
       engine.sample({ model, rows: rowsOf(1), sampling: greedy }, { signal: AbortSignal.abort(reason) }),
     ).rejects.toBe(reason);
+  });
+
+  holds('trains, the same weights twice, and samples from what it trained', async () => {
+    const dataPath = `${files.folder}/data.jsonl`;
+    const examples = Array.from({ length: 32 }, (_, n) => ({ prompt: additionPrompt(n), completion: String(n) }));
+    writeFileSync(dataPath, examples.map((example) => `${JSON.stringify(example)}\n`).join(''));
+    const train = (name: string) =>
+      engine.train({
+        start: { kind: 'checkpoint', checkpoint: model },
+        dataPath,
+        schedule: TrainSchedule.parse({
+          steps: 4,
+          learningRate: 1e-3,
+          warmupSteps: 1,
+          decay: 'linear',
+          batchSize: 8,
+          clipNorm: 1,
+        }),
+        seed: seedOf(7),
+        outputPath: `${files.folder}/${name}.safetensors`,
+      });
+    const [first, second] = [await train('first'), await train('second')];
+    expect(first.steps).toBe(4);
+    expect(first.learningRates).toHaveLength(4);
+    expect(second.weightsDigest).toBe(first.weightsDigest);
+    expect(readFileSync(`${files.folder}/second.safetensors`)).toEqual(
+      readFileSync(`${files.folder}/first.safetensors`),
+    );
+    const trained = { path: `${files.folder}/first.safetensors`, digest: first.weightsDigest };
+    expect(trained.digest).not.toBe(model.digest);
+    expect(await engine.sample({ model: trained, rows: rowsOf(2), sampling: greedy })).toHaveLength(2);
   });
 
   holds('reports progress up to the last row', async () => {
