@@ -1,0 +1,91 @@
+/**
+ * Runs a command to its end with a time limit, keeping the end of what it printed for the error sentence.
+ *
+ * Nothing is written to this process's stdout: `startrail … --json` may be waiting for it. Children are killed when set-up is
+ * killed by a signal it can see, so that no download goes on without its owner.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+
+const running = new Set();
+let watching = false;
+
+const endWithUs = () => {
+  if (watching) return;
+  watching = true;
+  const killAll = () => {
+    for (const child of running) child.kill('SIGKILL');
+  };
+  process.once('exit', killAll);
+  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
+    process.once(signal, () => process.exit(code)); // runs the 'exit' listeners: children, locks, temporary folders
+  }
+};
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, timeoutMs: number, shell?: boolean }} options
+ * @returns {Promise<{ ok: boolean, missing: boolean, timedOut: boolean, stdout: string, output: string, why: string }>}
+ *   `missing`: there is no such command. `why`: one line on what went wrong, empty where nothing did.
+ */
+export const run = (command, args, { cwd, env, timeoutMs, shell = false }) =>
+  new Promise((resolve) => {
+    endWithUs();
+    let child;
+    try {
+      child = spawn(command, args, { cwd, env: env ?? process.env, shell, stdio: ['ignore', 'pipe', 'pipe'] });
+    } catch (error) {
+      resolve({
+        ok: false,
+        missing: true,
+        timedOut: false,
+        stdout: '',
+        output: '',
+        why: String(error.message ?? error),
+      });
+      return;
+    }
+    running.add(child);
+    let stdout = '';
+    let output = '';
+    const keep = (text, chunk) => (text + chunk).slice(-64_000);
+    child.stdout.on('data', (chunk) => {
+      stdout = keep(stdout, chunk);
+      output = keep(output, chunk);
+    });
+    child.stderr.on('data', (chunk) => (output = keep(output, chunk)));
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      child.kill('SIGKILL');
+      child.stdout.destroy(); // a grandchild may hold the pipe open
+      child.stderr.destroy();
+    }, timeoutMs);
+    const finish = (ok, missing, why) => {
+      clearTimeout(timer);
+      running.delete(child);
+      resolve({ ok, missing, timedOut, stdout, output, why });
+    };
+    child.once('error', (error) => finish(false, error.code === 'ENOENT', error.message));
+    child.once('close', (code, signal) => {
+      if (timedOut) finish(false, false, `no end after ${Math.round(timeoutMs / 1000)} s`);
+      else if (code === 0) finish(true, false, '');
+      else finish(false, false, `${lastWords(output) || 'no output'} (${signal ?? `exit code ${code}`})`);
+    });
+  });
+
+/** The line that most likely says why: the last one with "error" in it, else the last one. */
+export const lastWords = (output) => {
+  const lines = output
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !/complete log of this run|npm warn/i.test(line));
+  const telling = lines.filter((line) => /error|fatal|refused|denied|cannot|could not/i.test(line));
+  return (telling.at(-1) ?? lines.at(-1) ?? '').slice(0, 300);
+};
+
+/** Does the command exist and answer `--version`-like arguments? */
+export const answers = (command, args, env = process.env) => {
+  const { status } = spawnSync(command, args, { stdio: 'ignore', env, timeout: 30_000 });
+  return status === 0;
+};
