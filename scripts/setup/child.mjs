@@ -1,24 +1,29 @@
 /**
  * Runs a command to its end with a time limit, keeping the end of what it printed for the error sentence.
  *
- * Nothing is written to this process's stdout: `startrail … --json` may be waiting for it. Children are killed when set-up is
- * killed by a signal it can see, so that no download goes on without its owner.
+ * Nothing is written to this process's stdout: `startrail … --json` may be waiting for it.
  */
 import { spawn, spawnSync } from 'node:child_process';
 
 const running = new Set();
-let watching = false;
-
-const endWithUs = () => {
-  if (watching) return;
-  watching = true;
+/**
+ * From now on a signal ends set-up by way of its 'exit' listeners, which end children, release locks and remove temporary
+ * folders. The returned function undoes that: `bin/startrail` goes on in the same process with signals of its own.
+ */
+export const endOnSignals = () => {
   const killAll = () => {
     for (const child of running) child.kill('SIGKILL');
   };
+  const handlers = Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }).map(([signal, code]) => [
+    signal,
+    () => process.exit(code),
+  ]);
   process.once('exit', killAll);
-  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
-    process.once(signal, () => process.exit(code)); // runs the 'exit' listeners: children, locks, temporary folders
-  }
+  for (const [signal, handler] of handlers) process.once(signal, handler);
+  return () => {
+    process.removeListener('exit', killAll);
+    for (const [signal, handler] of handlers) process.removeListener(signal, handler);
+  };
 };
 
 /**
@@ -30,7 +35,6 @@ const endWithUs = () => {
  */
 export const run = (command, args, { cwd, env, timeoutMs, shell = false }) =>
   new Promise((resolve) => {
-    endWithUs();
     let child;
     try {
       child = spawn(command, args, { cwd, env: env ?? process.env, shell, stdio: ['ignore', 'pipe', 'pipe'] });

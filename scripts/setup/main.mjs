@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { sweep } from './cache.mjs';
+import { endOnSignals } from './child.mjs';
 import { dependencyProblem, provideDependencies } from './dependencies.mjs';
 import { sentence } from './failure.mjs';
 import { cacheFolder, projectFolder } from './locate.mjs';
@@ -28,6 +29,7 @@ export const setUp = async ({ quiet = false, root = projectFolder(), env = proce
     if (!quiet) write(`set-up: everything is in place … ok ${seconds(started)}\n`);
     return true;
   }
+  const release = endOnSignals();
   try {
     sweep();
     // One set-up per checkout: two `npm ci` at once in the same folder break each other.
@@ -40,6 +42,8 @@ export const setUp = async ({ quiet = false, root = projectFolder(), env = proce
   } catch (error) {
     write(`set-up: ${error.step === undefined ? '' : `${error.step} `}failed: ${sentence(error)}\n`);
     return false;
+  } finally {
+    release();
   }
 };
 

@@ -10,8 +10,19 @@ import { join } from 'node:path';
 const [, , root, downloadDir] = process.argv;
 const require = createRequire(join(root, 'package.json'));
 const { TestWorkflowEnvironment } = require('@temporalio/testing');
-const environment = await TestWorkflowEnvironment.createLocal({
-  server: { executable: { type: 'cached-download', downloadDir } },
-});
-await environment.teardown();
-process.exit(0);
+try {
+  const environment = await TestWorkflowEnvironment.createLocal({
+    server: { executable: { type: 'cached-download', downloadDir } },
+  });
+  await environment.teardown();
+  process.exit(0);
+} catch (error) {
+  // The message repeats the long address in each of its nested causes; the last cause is the telling one.
+  process.stderr.write(
+    `error: ${String(error?.message ?? error)
+      .split(': ')
+      .slice(-2)
+      .join(': ')}\n`,
+  );
+  process.exit(1);
+}

@@ -90,7 +90,7 @@ export const provideTemporal = async ({
       return settle(source, join(folder, basename(path)), await temporalVersions(join(folder, basename(path))));
     } catch (error) {
       failures.push(`${source}: ${sentence(error)}`);
-      note(`Temporal from ${source} did not work: ${sentence(error)}`);
+      note(`Temporal not from ${source}: ${error.message}; trying the next way`);
     }
   }
   throw new SetupFailure(

@@ -45,7 +45,7 @@ export const provideTensorflow = async ({ root, env = process.env, onWait, note 
     } catch (error) {
       rmSync(bindingPlace(root), { force: true }); // a binding that does not load must not look like a good one
       failures.push(`${source}: ${sentence(error)}`);
-      note(`TensorFlow from ${source} did not work: ${sentence(error)}`);
+      note(`TensorFlow not from ${source}: ${error.message}; trying the next way`);
     }
   }
   throw new SetupFailure(
