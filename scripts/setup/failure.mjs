@@ -14,9 +14,18 @@ export class SetupFailure extends Error {
   }
 }
 
+/** Cures for what the system itself reports, wherever it happens. */
+const systemCures = {
+  ENOSPC: 'make room (set-up needs about 1.2 GB in the cache and 800 MB in the checkout), then run set-up again',
+  EDQUOT: 'make room within your quota (about 1.2 GB in the cache, 800 MB in the checkout), then run set-up again',
+  EACCES: 'make that place writable for you, or point XDG_CACHE_HOME elsewhere, then run set-up again',
+  EPERM: 'make that place writable for you, or point XDG_CACHE_HOME elsewhere, then run set-up again',
+  EROFS: 'make that place writable, or point XDG_CACHE_HOME elsewhere, then run set-up again',
+};
+
 /** The sentence of any error, with its cure where it has one. */
 export const sentence = (error) => {
   const what = error instanceof Error ? error.message : String(error);
-  const cure = error instanceof SetupFailure ? error.cure : undefined;
+  const cure = error instanceof SetupFailure ? error.cure : systemCures[error?.code];
   return cure === undefined ? what : `${what.replace(/\.$/, '')}. Cure: ${cure}`;
 };

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
-import { sweep } from './cache.mjs';
+import { makeFolder, sweep } from './cache.mjs';
 import { endOnSignals } from './child.mjs';
 import { dependencyProblem, provideDependencies } from './dependencies.mjs';
 import { sentence } from './failure.mjs';
@@ -31,6 +31,7 @@ export const setUp = async ({ quiet = false, root = projectFolder(), env = proce
   }
   const release = endOnSignals();
   try {
+    makeFolder(join(cacheFolder(env), 'locks'));
     sweep();
     // One set-up per checkout: two `npm ci` at once in the same folder break each other.
     const checkout = createHash('sha256').update(root).digest('hex').slice(0, 16);

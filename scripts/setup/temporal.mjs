@@ -133,7 +133,7 @@ const fromGo = async ({ env, fresh, temporary }) => {
   if (go === undefined)
     throw new SetupFailure('there is no go on PATH', 'install Go 1.24 or later, or the Temporal CLI');
   const { ok, why } = await run(go, ['install', temporalGoModule], {
-    env: { ...env, GOBIN: temporary, GOFLAGS: '-mod=mod' },
+    env: { ...env, GOBIN: temporary },
     timeoutMs: 15 * 60_000,
   });
   const built = join(temporary, basename(fresh));
@@ -142,4 +142,5 @@ const fromGo = async ({ env, fresh, temporary }) => {
   copyFileSync(built, fresh);
 };
 
-const standardMakers = { sdk: fromSdk, wheel: fromWheel, go: fromGo };
+/** How each source makes `fresh`, an executable; `temporary` is a folder of its own. */
+export const standardMakers = { sdk: fromSdk, wheel: fromWheel, go: fromGo };
