@@ -29,11 +29,11 @@ export const endOnSignals = () => {
 /**
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, timeoutMs: number, shell?: boolean }} options
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, timeoutMs: number, shell?: boolean, onStart?: (pid: number) => void }} options
  * @returns {Promise<{ ok: boolean, missing: boolean, timedOut: boolean, stdout: string, output: string, why: string }>}
  *   `missing`: there is no such command. `why`: one line on what went wrong, empty where nothing did.
  */
-export const run = (command, args, { cwd, env, timeoutMs, shell = false }) =>
+export const run = (command, args, { cwd, env, timeoutMs, shell = false, onStart }) =>
   new Promise((resolve) => {
     let child;
     try {
@@ -50,6 +50,7 @@ export const run = (command, args, { cwd, env, timeoutMs, shell = false }) =>
       return;
     }
     running.add(child);
+    if (child.pid !== undefined) onStart?.(child.pid);
     let stdout = '';
     let output = '';
     const keep = (text, chunk) => (text + chunk).slice(-64_000);
@@ -78,14 +79,20 @@ export const run = (command, args, { cwd, env, timeoutMs, shell = false }) =>
     });
   });
 
-/** The line that most likely says why: the last one with "error" in it, else the last one. */
+/**
+ * The line that most likely says why: what npm puts first, else the last "error: something", else the last that smells of one,
+ * else the last.
+ */
 export const lastWords = (output) => {
   const lines = output
     .split(/\r?\n/)
     .map((line) => line.trim())
-    .filter((line) => line !== '' && !/complete log of this run|npm warn/i.test(line));
-  const telling = lines.filter((line) => /error|fatal|refused|denied|cannot|could not/i.test(line));
-  return (telling.at(-1) ?? lines.at(-1) ?? '').slice(0, 300);
+    .filter((line) => line !== '' && !/complete log of this run|npm warn|^at /i.test(line));
+  const npm = lines.filter((line) => /^npm error \S/.test(line)).map((line) => line.slice('npm error '.length));
+  if (npm.length > 0) return npm.slice(0, 3).join(', ').slice(0, 300);
+  const telling = lines.filter((line) => /(error|fatal)\w*: +\S/i.test(line));
+  const hinting = lines.filter((line) => /error|fatal|refused|denied|cannot|could not/i.test(line));
+  return (telling.at(-1) ?? hinting.at(-1) ?? lines.at(-1) ?? '').slice(0, 300);
 };
 
 /** Does the command exist and answer `--version`-like arguments? */

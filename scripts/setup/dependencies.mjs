@@ -4,10 +4,12 @@
  * "In line" is judged without npm: npm keeps the tree it made in node_modules/.package-lock.json, written last. Packages for
  * other platforms are missing there by design, so only non-optional ones must be present; none may be there in another version.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './child.mjs';
-import { onPath } from './locate.mjs';
+import { cacheFolder, onPath } from './locate.mjs';
+import { noteWorker, waitForWorker } from './lock.mjs';
 import { SetupFailure } from './failure.mjs';
 
 /** @returns {string | undefined} the first thing in which node_modules differs from the lock */
@@ -50,19 +52,25 @@ const npm = (env) => {
   return found === undefined ? undefined : [found];
 };
 
-export const provideDependencies = async ({ root, env = process.env, runner = run }) => {
+export const provideDependencies = async ({ root, env = process.env, runner = run, onWait }) => {
   const command = npm(env);
   if (command === undefined) {
     throw new SetupFailure('npm is not on PATH', 'install npm (it comes with Node), then run this again');
   }
   // --include=dev: NODE_ENV=production would otherwise leave out what `npm test` needs.
   const args = [...command.slice(1), 'ci', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund'];
+  // An npm that outlived a killed set-up goes on writing to node_modules, and two at once break each other.
+  const checkout = createHash('sha256').update(root).digest('hex').slice(0, 16);
+  const worker = join(cacheFolder(env), 'locks', `npm-${checkout}.pid`);
+  await waitForWorker(worker, { onWait });
   const { ok, why } = await runner(command[0], args, {
+    onStart: (pid) => noteWorker(worker, pid),
     cwd: root,
     env,
     timeoutMs: 20 * 60_000,
     shell: process.platform === 'win32' && command.length === 1,
   });
+  rmSync(worker, { force: true });
   const problem = ok ? dependencyProblem(root) : why;
   if (problem !== undefined) {
     throw new SetupFailure(

@@ -29,3 +29,26 @@ export const sentence = (error) => {
   const cure = error instanceof SetupFailure ? error.cure : systemCures[error?.code];
   return cure === undefined ? what : `${what.replace(/\.$/, '')}. Cure: ${cure}`;
 };
+
+/**
+ * Tries `sources` in turn. One source fails with its own error and cure; several fail together, with each one's reason.
+ *
+ * @template T
+ * @param {{ thing: string, sources: readonly string[], cure: string, note: (line: string) => void }} options
+ *   `thing`: what is to be had; `cure`: for when all fail; `note`: told of each failure that has a next source
+ * @param {(source: string) => Promise<T>} attempt
+ * @returns {Promise<T>}
+ */
+export const firstThatWorks = async ({ thing, sources, cure, note }, attempt) => {
+  const reasons = [];
+  for (const [at, source] of sources.entries()) {
+    try {
+      return await attempt(source);
+    } catch (error) {
+      if (sources.length === 1) throw error;
+      reasons.push(`${source}: ${error.message}`);
+      if (at + 1 < sources.length) note(`no ${thing} from ${source} (${error.message}); trying ${sources[at + 1]}`);
+    }
+  }
+  throw new SetupFailure(`no ${thing} could be had (${reasons.join('; ')})`, cure);
+};

@@ -90,6 +90,39 @@ const removeStale = (file, judged) => {
   rmSync(aside, { force: true });
 };
 
+const ownerText = (pid) =>
+  JSON.stringify({ pid, host: hostname(), ticks: startTicks(pid), id: randomBytes(8).toString('hex') });
+
+/** Notes at `file` that process `pid` is at work, whether or not its parent lives. */
+export const noteWorker = (file, pid) => {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, ownerText(pid));
+};
+
+/**
+ * Waits until the process noted at `file` has ended: one that outlived the set-up which started it.
+ *
+ * @param {string} file
+ * @param {{ waitMs?: number, pollMs?: number, onWait?: (owner: string) => void }} [options]
+ * @throws {SetupFailure} if it is still there after `waitMs`
+ */
+export const waitForWorker = async (file, { waitMs = 5 * 60_000, pollMs = 200, onWait } = {}) => {
+  const started = Date.now();
+  for (let told = false; ; told = true) {
+    const text = readLock(file);
+    if (text === undefined || isStale(text)) return;
+    const { pid } = JSON.parse(text);
+    if (!told) onWait?.(`its process ${pid} is still at work`);
+    if (Date.now() - started > waitMs) {
+      throw new SetupFailure(
+        `process ${pid}, left by a set-up that was killed, is still at work after ${Math.round(waitMs / 60_000)} minutes`,
+        'end that process, then run set-up again',
+      );
+    }
+    await sleep(pollMs);
+  }
+};
+
 /**
  * Runs `work` while holding `file`.
  *
@@ -102,12 +135,7 @@ const removeStale = (file, judged) => {
  */
 export const withLock = async (file, work, { waitMs = 20 * 60_000, pollMs = 150, onWait } = {}) => {
   mkdirSync(dirname(file), { recursive: true });
-  const mine = JSON.stringify({
-    pid: process.pid,
-    host: hostname(),
-    ticks: startTicks(process.pid),
-    id: randomBytes(8).toString('hex'),
-  });
+  const mine = ownerText(process.pid);
   const started = Date.now();
   let told = false;
   while (!createExclusive(file, mine)) {

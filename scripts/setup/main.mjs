@@ -57,7 +57,7 @@ const steps = async ({ quiet, root, env }) => {
     const problem = dependencyProblem(root);
     if (problem === undefined) return 'as locked';
     if (!quiet) note(`installing, because ${problem}`);
-    await provideDependencies({ root, env });
+    await provideDependencies({ root, env, onWait });
     return '';
   });
   const tensorflow = await step('TensorFlow', () => provideTensorflow({ root, env, onWait, note }));

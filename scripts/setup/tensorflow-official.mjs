@@ -6,8 +6,7 @@
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { run } from './child.mjs';
-import { answers } from './child.mjs';
+import { answers, run } from './child.mjs';
 import { cached } from './cache.mjs';
 import { bindingPackage } from './locate.mjs';
 import { machine } from './pins.mjs';

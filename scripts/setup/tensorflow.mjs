@@ -17,41 +17,39 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
 } from 'node:fs';
-import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { run } from './child.mjs';
-import { cached, sha256 } from './cache.mjs';
+import { cached } from './cache.mjs';
 import { compiledBinding } from './compile.mjs';
 import { bindingPackage, bindingPlace } from './locate.mjs';
 import { headerPrefixes, machine, tensorflowVersion, tensorflowWheels } from './pins.mjs';
 import { officialBinding } from './tensorflow-official.mjs';
-import { SetupFailure, sentence } from './failure.mjs';
+import { SetupFailure, firstThatWorks } from './failure.mjs';
 import { downloadWheel, unpack } from './wheel.mjs';
+
+const cure =
+  'remove one of these causes, or name a folder with the libraries in STARTRAIL_TENSORFLOW, then run `npm run setup`';
 
 /**
  * @param {{ root: string, env?: NodeJS.ProcessEnv, onWait?: (owner: string) => void, note?: (line: string) => void }} options
  * @returns {Promise<{ source: string, binding: string, files: string[], detail: string }>} `files`: what must stay where it is
  */
 export const provideTensorflow = async ({ root, env = process.env, onWait, note = () => {} }) => {
-  const choice = env.STARTRAIL_TENSORFLOW?.trim() || 'wheel, official';
-  const failures = [];
-  for (const source of choice === 'wheel, official' ? ['wheel', 'official'] : [choice]) {
+  const choice = env.STARTRAIL_TENSORFLOW?.trim();
+  const sources = choice ? [choice] : ['wheel', 'official'];
+  return firstThatWorks({ thing: 'TensorFlow library', sources, cure, note }, async (source) => {
+    const provided = await (ways[source] ?? fromFolder)({ root, folder: source, onWait });
+    put(provided.binding, root);
     try {
-      const provided = await (ways[source] ?? fromFolder)({ root, folder: source, onWait });
-      put(provided.binding, root);
       const detail = await probe(root);
       return { source, binding: bindingPlace(root), files: provided.files, detail };
     } catch (error) {
       rmSync(bindingPlace(root), { force: true }); // a binding that does not load must not look like a good one
-      failures.push(`${source}: ${sentence(error)}`);
-      note(`TensorFlow not from ${source}: ${error.message}; trying the next way`);
+      throw error;
     }
-  }
-  throw new SetupFailure(
-    `no TensorFlow library could be provided on ${machine}: ${failures.join('; ')}`,
-    'cure one of these, or name a folder with the libraries in STARTRAIL_TENSORFLOW, then `npm run setup`',
-  );
+  });
 };
 
 const fromWheel = async ({ root, onWait }) => {
@@ -71,6 +69,9 @@ const fromWheel = async ({ root, onWait }) => {
       await unpack(wheel, (name) => {
         const library = Object.values(pin.libraries).find((each) => name === `tensorflow/${each}`);
         if (library !== undefined) return join(at, library);
+        if (name === 'tensorflow/THIRD_PARTY_NOTICES.txt' || name === 'tensorflow/include/LICENSE') {
+          return join(at, name.slice(name.lastIndexOf('/') + 1));
+        }
         if (headerPrefixes.some((prefix) => name.startsWith(prefix))) return join(at, ...name.split('/').slice(1));
         return undefined;
       });
@@ -164,6 +165,3 @@ const isMusl = () => {
   process.report.excludeNetwork = true; // else it looks up names of open connections
   return process.report.getReport().header.glibcVersionRuntime === undefined;
 };
-
-/** What the cache key of the whole step depends on, apart from the pins. */
-export const tensorflowChoice = (env = process.env) => sha256(env.STARTRAIL_TENSORFLOW ?? '', env.CXX ?? '');

@@ -4,7 +4,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isStale, withLock } from '../../scripts/setup/lock.mjs';
+import { isStale, noteWorker, waitForWorker, withLock } from '../../scripts/setup/lock.mjs';
 
 const lockModule = pathToFileURL(join(import.meta.dirname, '../../scripts/setup/lock.mjs')).href;
 let folder: string;
@@ -18,6 +18,24 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 /** The id of a process that has just ended. */
 const deadPid = () => Number(spawnSync(process.execPath, ['-p', 'process.pid'], { encoding: 'utf8' }).stdout);
 const owner = (fields: object) => JSON.stringify({ host: hostname(), id: 'someone', ...fields });
+
+describe('a worker that outlives its set-up', () => {
+  it('is waited for, so that two never write to one place', async () => {
+    const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 400)']);
+    noteWorker(lock, child.pid ?? 0);
+    const told: string[] = [];
+    await waitForWorker(lock, { pollMs: 20, onWait: (what: string) => void told.push(what) });
+    expect(child.exitCode).toBe(0);
+    expect(told).toHaveLength(1);
+  });
+
+  it('that hangs is named after the time is up', async () => {
+    noteWorker(lock, process.pid);
+    await expect(waitForWorker(lock, { waitMs: 50, pollMs: 10 })).rejects.toThrow(`process ${process.pid}, left by`);
+  });
+
+  it('that never was is not waited for', () => waitForWorker(lock));
+});
 
 describe('the lock', () => {
   it('is taken over from an owner that died', async () => {

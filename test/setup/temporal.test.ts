@@ -75,7 +75,7 @@ describe('the Temporal server', () => {
       path: cachedTemporal('wheel', env),
       detail: 'CLI 1.9.1, server 1.32.0',
     });
-    expect(notes).toEqual(['Temporal not from sdk: no network; trying the next way']);
+    expect(notes).toEqual(['no Temporal server from sdk (no network); trying wheel']);
     expect(await provide(never)).toMatchObject({ source: 'cache (wheel)', path: first.path });
     expect(locateTemporal(env, folder)).toBe(first.path);
   });
