@@ -120,7 +120,7 @@ const fromGo = async ({ env, fresh, temporary }) => {
   if (go === undefined) throw new SetupFailure('there is no go on PATH', cure);
   const { ok, why } = await run(go, ['install', temporalGoModule], {
     env: { ...env, GOBIN: temporary },
-    timeoutMs: 15 * 60_000,
+    timeoutMs: 30 * 60_000,
   });
   const built = join(temporary, basename(fresh));
   if (!ok || !existsSync(built)) throw new SetupFailure(`\`go install ${temporalGoModule}\` failed: ${why}`, cure);

@@ -14,9 +14,10 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { dependencyProblem } from '../../scripts/setup/dependencies.mjs';
 import { cacheFolder, locateBinding, locateTemporal, stampFile } from '../../scripts/setup/locate.mjs';
+import { setUp } from '../../scripts/setup/main.mjs';
 import { nodeProblem } from '../../scripts/setup/node-version.mjs';
 import { stampProblem, writeStamp } from '../../scripts/setup/stamp.mjs';
 import { provideTensorflow } from '../../scripts/setup/tensorflow.mjs';
@@ -134,17 +135,20 @@ describe('the stamp of a good set-up', () => {
 
 describe('the command', () => {
   const clean = { PATH: process.env.PATH, HOME: process.env.HOME };
-  const setUp = (args: string[], env: NodeJS.ProcessEnv) =>
+  const command = (args: string[], env: NodeJS.ProcessEnv) =>
     spawnSync(process.execPath, [join(root, 'scripts/setup.mjs'), ...args], { encoding: 'utf8', env });
   beforeEach(smallCheckout);
 
   it('refuses an unknown option with exit code 2', () => {
-    expect(setUp(['--fast'], clean)).toMatchObject({ status: 2, stderr: expect.stringContaining('--quiet, --report') });
+    expect(command(['--fast'], clean)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--quiet, --report'),
+    });
   });
 
   it('that cannot go on says in one sentence what, where and the cure, exits with 1 and leaves no stamp', () => {
     rmSync(join(root, 'node_modules'), { recursive: true });
-    const { status, stdout, stderr } = setUp([], {
+    const { status, stdout, stderr } = command([], {
       XDG_CACHE_HOME: join(folder, 'cache'),
       PATH: join(folder, 'nothing'),
     });
@@ -157,13 +161,13 @@ describe('the command', () => {
   it('names the cache folder where that cannot be written', () => {
     rmSync(join(root, 'node_modules'), { recursive: true });
     const file = put(join(folder, 'a-file'), '');
-    const { status, stderr } = setUp([], { ...clean, XDG_CACHE_HOME: file });
+    const { status, stderr } = command([], { ...clean, XDG_CACHE_HOME: file });
     expect(status).toBe(1);
     expect(stderr).toMatch(/a-file\/startrail.*XDG_CACHE_HOME/s);
   });
 
   it('--report prints what is missing as JSON and changes nothing', () => {
-    const { status, stdout } = setUp(['--report'], { XDG_CACHE_HOME: join(folder, 'cache'), PATH: '' });
+    const { status, stdout } = command(['--report'], { XDG_CACHE_HOME: join(folder, 'cache'), PATH: '' });
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       ok: false,
@@ -201,7 +205,8 @@ describe('bin/startrail', () => {
     put(join(root, 'package.json'), { type: 'module' });
     put(join(root, 'tsconfig.json'), {});
     put(join(root, 'cli/main.ts'), text);
-    put(join(folder, 'elsewhere/tsconfig.json'), 'not JSON');
+    put(join(folder, 'elsewhere/tsconfig.json'), { compilerOptions: { paths: { tsx: ['./wrong.ts'] } } });
+    put(join(folder, 'elsewhere/wrong.ts'), `console.log('wrong');`);
     const link = join(folder, 'linked');
     symlinkSync(join(root, 'bin/startrail'), link);
     return link;
@@ -209,6 +214,7 @@ describe('bin/startrail', () => {
 
   it('through a link and from any folder runs the command line in its own process: arguments, exit code', () => {
     const link = withCommand(`
+      import 'tsx';
       interface Said { args: string[]; pid: number; cwd: string }
       const said: Said = { args: process.argv.slice(2), pid: process.pid, cwd: process.cwd() };
       console.log(JSON.stringify(said));
@@ -248,6 +254,7 @@ describe('bin/startrail', () => {
     expect(status).toBe(1);
     expect(stdout).toBe('');
     expect(stderr).toMatch(/TensorFlow failed: .*fastest.*Cure: /);
+    expect(stderr).not.toMatch(/^startrail: /m); // the command line was not even looked for
   });
 });
 
@@ -264,6 +271,21 @@ describe('the Node check', () => {
     ['22.11.0', false],
   ])('%s fits: %s', (version, fits) => {
     expect(nodeProblem(version) === undefined).toBe(fits);
+  });
+});
+
+describe('set-up inside another program', () => {
+  it('takes its signal handlers away again, also where it fails', async () => {
+    smallCheckout();
+    vi.stubEnv('XDG_CACHE_HOME', join(folder, 'cache'));
+    const listeners = () => ['SIGINT', 'SIGTERM', 'exit'].map((name) => process.listenerCount(name));
+    const before = listeners();
+    const env = { ...process.env, STARTRAIL_TENSORFLOW: 'fastest' };
+    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    expect(await setUp({ root, env })).toBe(false);
+    write.mockRestore();
+    vi.unstubAllEnvs();
+    expect(listeners()).toEqual(before);
   });
 });
 
