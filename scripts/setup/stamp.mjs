@@ -5,7 +5,7 @@
  * is still there: people empty caches and delete packages by hand.
  */
 import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createHash } from 'node:crypto';
 import { dependencyProblem } from './dependencies.mjs';
 import { bindingPlace, cacheFolder, readStamp, stampFile } from './locate.mjs';
@@ -15,7 +15,7 @@ export const stampKey = (root, env = process.env) => {
   const hash = createHash('sha256');
   for (const file of ['package-lock.json', join('scripts', 'setup', 'pins.mjs')])
     hash.update(readFileSync(join(root, file)));
-  const choices = [env.STARTRAIL_TENSORFLOW, env.STARTRAIL_TEMPORAL, env.CXX, cacheFolder(env)];
+  const choices = [env.STARTRAIL_TENSORFLOW, env.CXX, cacheFolder(env)];
   hash.update(JSON.stringify([process.versions.modules, machine, ...choices.map((choice) => choice ?? '')]));
   return hash.digest('hex');
 };
@@ -33,6 +33,11 @@ export const stampProblem = (root, env = process.env) => {
   const stamp = readStamp(root);
   if (stamp === undefined) return 'set-up has not run here';
   if (stamp.key !== stampKey(root, env)) return 'versions or choices have changed since the last set-up';
+  // Naming the very program that set-up settled on (as tests and workers do for their children) is no other choice.
+  const named = env.STARTRAIL_TEMPORAL?.trim();
+  if (named ? resolve(named) !== stamp.temporal?.path : stamp.temporal?.source === 'STARTRAIL_TEMPORAL') {
+    return 'another Temporal is chosen than at the last set-up';
+  }
   for (const [file, size] of Object.entries(stamp.files ?? {})) {
     if (sizeOf(file) !== size) return `${file} is missing or has another size than at set-up`;
   }

@@ -116,7 +116,7 @@ export const breaches = (path: string, text: string): string[] => {
       const wrong = rule === 'free' ? undefined : wrongTarget(path, target, rule, typeOnly);
       if (wrong !== undefined) found.push(`${at}: ${wrong}`);
     } else {
-      if (packageName(specifier) === '@tensorflow/tfjs-node-gpu' && !typeOnly && path !== 'engine/tfjs/native.ts') {
+      if (specifier === '@tensorflow/tfjs-node-gpu' && !typeOnly && path !== 'engine/tfjs/native.ts') {
         found.push(`${at}: only engine/tfjs/native.ts loads TensorFlow, because threads must be set before`);
       }
       if (rule !== 'free' && !typeOnly && rule.packages?.(specifier) === false) found.push(`${at}: ${rule.why}`);

@@ -111,6 +111,7 @@ describe('the stamp of a good set-up', () => {
 
   it('stands while all it stands for is there, and tells the program where things are', () => {
     expect(stampProblem(root, env)).toBeUndefined();
+    expect(stampProblem(root, { ...env, STARTRAIL_TEMPORAL: join(folder, 'cache/temporal') })).toBeUndefined();
     expect(locateTemporal({ PATH: '' }, root)).toBe(join(folder, 'cache/temporal'));
     expect(locateBinding(root)).toMatch(/tfjs_binding\.node$/);
   });
@@ -125,6 +126,7 @@ describe('the stamp of a good set-up', () => {
     ],
     ['a changed lock', () => put(join(root, 'package-lock.json'), { ...lock, more: 1 }), /versions or choices/],
     ['another choice of TensorFlow', () => void (env.STARTRAIL_TENSORFLOW = 'official'), /versions or choices/],
+    ['another choice of Temporal', () => void (env.STARTRAIL_TEMPORAL = '/elsewhere/temporal'), /another Temporal/],
     ['another cache', () => void (env.XDG_CACHE_HOME = folder), /versions or choices/],
     ['a damaged stamp', () => put(stampFile(root), '{"key"'), /has not run/],
   ])('does not stand after %s', (_title, change, problem) => {

@@ -12,6 +12,7 @@ import { createScriptedEngine } from '../../engine/scripted.ts';
 import { recipeById, recipeIds } from '../../recipes/index.ts';
 import type { Problem } from '../../schemas/problem.ts';
 import type { RunInput } from '../../schemas/run.ts';
+import { locateTemporal } from '../../scripts/setup/locate.mjs';
 import { createLocalStore } from '../../store/local.ts';
 import type { Store } from '../../store/store.ts';
 import { additionProblem } from '../../tasks/addition.ts';
@@ -35,7 +36,7 @@ export async function startServer(): Promise<TestWorkflowEnvironment> {
 }
 
 export function temporalBinary(): string {
-  const executable = process.env.STARTRAIL_TEMPORAL;
+  const executable = locateTemporal();
   if (!executable) throw new Error('no Temporal server on this machine; run: node scripts/setup.mjs');
   return executable;
 }
