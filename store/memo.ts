@@ -129,9 +129,11 @@ export async function memoised<K extends StageKind>(
     throw new OutputDiffersError(differs(key, [redo.digest], digestsOf(fresh.outputs)));
   }
 
-  for (const digest of digestsOf(fresh.outputs)) {
-    await store.createName(`producers/${digest.slice('sha256:'.length)}`, { key, input: asked });
-  }
+  await Promise.all(
+    digestsOf(fresh.outputs).map((digest) =>
+      store.createName(`producers/${digest.slice('sha256:'.length)}`, { key, input: asked }),
+    ),
+  );
   const made: Entry<K> = {
     format: 1,
     key,

@@ -10,7 +10,7 @@ export const ABSENT = `sha256:${'0'.repeat(64)}`;
 
 /** `open` gives two independent views of one new, empty store, as two processes would have. */
 export function storeContract(name: string, open: () => Promise<[Store, Store]>): void {
-  describe(`${name} keeps the contract of a store`, () => {
+  describe(`${name} keeps the contract of a store`, { timeout: 30_000 }, () => {
     let store: Store;
     let other: Store;
     beforeEach(async () => {

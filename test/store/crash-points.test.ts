@@ -44,7 +44,7 @@ const names = async (folder: string) => {
   return found;
 };
 
-describe('killed at any system call', () => {
+describe('killed at any system call', { timeout: 30_000 }, () => {
   it('a put shows its artifact whole or not at all, and works when done again', async () => {
     const points = await atEachCall(
       nothing,

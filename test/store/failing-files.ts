@@ -71,3 +71,20 @@ export function failingFileSystem(code: string, names: string[]): FileSystem {
     },
   });
 }
+
+/** Writes down, in order, each `write`, `sync`, `link` and `rename` with the path it is done to. */
+export function recordingFileSystem(log: string[]): FileSystem {
+  return {
+    ...realFileSystem,
+    open: (async (file: string, flags: string, mode?: number) => {
+      const handle = await realFileSystem.open(file, flags, mode);
+      const sync = handle.sync.bind(handle);
+      const writeFile = handle.writeFile.bind(handle);
+      handle.sync = () => (log.push(`sync ${file}`), sync());
+      handle.writeFile = (...args) => (log.push(`write ${file}`), writeFile(...args));
+      return handle;
+    }) as FileSystem['open'],
+    link: (from, to) => (log.push(`link ${String(to)}`), realFileSystem.link(from, to)),
+    rename: (from, to) => (log.push(`rename ${String(to)}`), realFileSystem.rename(from, to)),
+  };
+}

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { realFileSystem } from '../../store/durable-files.ts';
 import { createLocalStore } from '../../store/local.ts';
 import type { Store } from '../../store/store.ts';
-import { failingFileSystem } from './failing-files.ts';
+import { failingFileSystem, recordingFileSystem } from './failing-files.ts';
 
 let folder: string;
 let store: Store;
@@ -29,7 +29,7 @@ const flip = (bytes: Buffer) => {
 };
 const truncate = (bytes: Buffer) => bytes.subarray(0, bytes.length - 1);
 
-describe('a damaged artifact', () => {
+describe('a damaged artifact', { timeout: 30_000 }, () => {
   it.each([
     ['a flipped bit', flip],
     ['truncation', truncate],
@@ -101,7 +101,7 @@ describe('a damaged artifact', () => {
   });
 });
 
-describe('an artifact that stands already', () => {
+describe('an artifact that stands already', { timeout: 30_000 }, () => {
   it('is not written again', async () => {
     const { digest } = await store.put('once');
     const before = await stat(fileOf(digest), { bigint: true });
@@ -117,7 +117,56 @@ describe('an artifact that stands already', () => {
   });
 });
 
-describe('a document that was torn or altered', () => {
+describe('a power cut', { timeout: 30_000 }, () => {
+  it('finds what was promised: bytes are synced before they get their name, the name before the call returns', async () => {
+    const log: string[] = [];
+    const recorded = await createLocalStore(folder, recordingFileSystem(log));
+    const source = path.join(await recorded.scratch('s'), 'f');
+    await writeFile(source, 'adopted');
+    const short = (text: string) =>
+      text
+        .replace(folder, '')
+        .replace(/tmp\/.*/, 'tmp')
+        .replace(/objects\/.*\/.*/, 'object')
+        .replace(/objects\/.*/, 'folder');
+    const during = async (work: () => Promise<unknown>) => {
+      log.length = 0;
+      await work();
+      return log.map(short);
+    };
+    const made = 'sync /objects'; // the new folder's own entry
+    expect(await during(() => recorded.put('put'))).toEqual([
+      'write /tmp',
+      'sync /tmp',
+      made,
+      'link /object',
+      'sync /folder',
+    ]);
+    expect(await during(() => recorded.put('put'))).toEqual(['sync /folder']);
+    expect(await during(() => recorded.adopt(source))).toEqual([
+      `sync ${source.replace(folder, '')}`,
+      made,
+      'link /object',
+      'sync /folder',
+    ]);
+    expect(await during(() => recorded.createName('a', 1))).toEqual([
+      'write /tmp',
+      'sync /tmp',
+      'link /names/a.json',
+      'sync /names',
+    ]);
+    expect(await during(() => recorded.replaceName('b/c', 1))).toEqual([
+      'write /tmp',
+      'sync /tmp',
+      'sync /names',
+      'rename /names/b/c.json',
+      'sync /names/b',
+    ]);
+    expect(await during(() => recorded.removeName('a'))).toEqual(['sync /names']);
+  });
+});
+
+describe('a document that was torn or altered', { timeout: 30_000 }, () => {
   const torn = (bytes: Buffer) => bytes.subarray(0, bytes.length - 2);
   const nameFile = (name: string) => path.join(folder, 'names', `${name}.json`);
 
@@ -145,7 +194,7 @@ describe('a document that was torn or altered', () => {
   });
 });
 
-describe('trouble with the disk', () => {
+describe('trouble with the disk', { timeout: 30_000 }, () => {
   it.each([
     ['EROFS', 'StoreReadOnly', 'writable'],
     ['EACCES', 'StoreReadOnly', 'writable'],
@@ -222,7 +271,7 @@ describe('trouble with the disk', () => {
   });
 });
 
-describe('stale temporary files', () => {
+describe('stale temporary files', { timeout: 30_000 }, () => {
   it('go at the next opening if they are a day old and nobody living made them', async () => {
     const tmp = path.join(folder, 'tmp');
     const ticks = async () => {

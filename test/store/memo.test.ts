@@ -41,7 +41,7 @@ async function damage(of: string): Promise<void> {
   await writeFile(fileOf(of), 'damaged');
 }
 
-describe('a complete entry', () => {
+describe('a complete entry', { timeout: 30_000 }, () => {
   it('answers every later delivery with identical output, without work: other run, attempt, shard, stage (I4)', async () => {
     const first = worker();
     const output = await memoised(store, input(), first.work);
@@ -121,7 +121,7 @@ describe('a complete entry', () => {
   });
 });
 
-describe('repair', () => {
+describe('repair', { timeout: 30_000 }, () => {
   it('finds the producer of a damaged artifact, does its work again and gets the same digest', async () => {
     const output = await memoised(store, input(), worker().work);
     const lost = output.outputs.correct.digest;
@@ -173,7 +173,7 @@ describe('repair', () => {
   });
 });
 
-describe('a partial entry', () => {
+describe('a partial entry', { timeout: 30_000 }, () => {
   it('answers re-deliveries of its own attempt, identically, even when another run has completed the shard since', async () => {
     const output = await memoised(store, input(1), worker('half\n', 'rest\n', true).work);
     expect(output).toMatchObject({ partial: true, reused: false });
@@ -262,7 +262,7 @@ describe('a partial entry', () => {
   });
 });
 
-describe('several workers on one key', () => {
+describe('several workers on one key', { timeout: 30_000 }, () => {
   it.each([false, true])('all return what the first one entered (partial: %s)', async (partial) => {
     let waiting = 0;
     let go = () => {};
@@ -282,7 +282,7 @@ describe('several workers on one key', () => {
   });
 });
 
-describe('the digests of an output', () => {
+describe('the digests of an output', { timeout: 30_000 }, () => {
   it('are found in refs, models and scores alike', () => {
     expect(digestsOf({ rationales: ref('a') })).toEqual([digest('a')]);
     expect(digestsOf({ model: model('m') })).toEqual([digest('m')]);

@@ -20,7 +20,7 @@ const Row = z.strictObject({ n: z.number(), text: z.string() });
 const row = fc.record({ n: fc.double({ noNaN: true, noDefaultInfinity: true }), text: fc.string({ unit: 'binary' }) });
 const rows = (count: number, from = 0) => Array.from({ length: count }, (_, i) => ({ n: from + i, text: '' }));
 
-describe('rows', () => {
+describe('rows', { timeout: 30_000 }, () => {
   it('come back as they were written, any cut of any sharding', async () => {
     await fc.assert(
       fc.asyncProperty(
