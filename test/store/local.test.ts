@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -238,19 +238,14 @@ describe('trouble with the disk', { timeout: 30_000 }, () => {
     await expect(fixed.replaceName('runs/r', 2)).rejects.toMatchObject({ code: 'StoreReadOnly' });
   });
 
-  const mount = path.join(tmpdir(), `full-${process.pid}`);
-  const mounted = (() => {
+  it('a really full disk is StoreFull; with room again the same put succeeds', async ({ skip }) => {
+    const mount = path.join(folder, 'small-disk');
     try {
-      execFileSync('sh', ['-c', `mkdir -p ${mount} && mount -t tmpfs -o size=256k tmpfs ${mount}`], {
-        stdio: 'ignore',
-      });
-      return true;
+      await mkdir(mount);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', mount], { stdio: 'ignore' });
     } catch {
-      return false;
+      skip('this user may not mount a small disk (the injected ENOSPC above runs everywhere); run as root to have it');
     }
-  })();
-  // Skipped where this user may not mount (the injected ENOSPC above runs everywhere); run as root to have it.
-  it.skipIf(!mounted)('a really full disk is StoreFull; with room again the same put succeeds', async () => {
     try {
       const small = await createLocalStore(path.join(mount, 'store'));
       const { digest } = await small.put('fits');
