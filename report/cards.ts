@@ -44,18 +44,27 @@ function card(sample: Sample, outcome: Outcome, strata: string): Markup {
   const facts = shown(row, strata);
   return markup`<article class="card">
     <h4><code>${oneLine(sample.problem)}</code></h4>
-    ${facts.map(({ name, text }) => markup`<p class="meta">${name} <b>${text}</b></p>`)} ${rationale(row, outcome)}
+    <p class="meta">${facts.map(({ name, text }) => markup`<span>${name} <b>${text}</b></span> `)}</p>
+    ${rationale(row, outcome)}
     ${
       others.length > 0 &&
       markup`<details>
         <summary>
-          ${others.length === 1 ? 'the other rationale' : `${others.length} other rationales`} of this problem
+          ${aboutOthers(others)}
         </summary>
         ${others.map((other) => rationale(other, null))}
       </details>`
     }
   </article>`;
 }
+
+function aboutOthers(others: Judged[]): string {
+  if (others.length > 1) return `${others.length} other attempts at this problem`;
+  return others[0]?.rationale.hinted ? 'the attempt with the answer shown' : 'the attempt without the answer shown';
+}
+
+/** Longer texts scroll; those must be reachable by keyboard, the others should not hold it up. */
+const SCROLLS = 14;
 
 function rationale(row: Judged, outcome: Outcome | null): Markup {
   const { rationale: made, verdict, sound, firstWrongStep } = row;
@@ -83,7 +92,7 @@ function rationale(row: Judged, outcome: Outcome | null): Markup {
       <span class="badge ${verdictBadge}">${verdict.verdict}</span
       >${steps}${(made.hinted || outcome === null) && markup`<span class="badge">${made.hinted ? 'hinted' : 'free'}</span>`}${end && markup`<span class="badge">${end}</span>`}
     </div>
-    <ol class="text" tabindex="0" aria-label="rationale, ${lines.length} lines">
+    <ol class="text" ${trusted(lines.length > SCROLLS ? 'tabindex="0"' : '')} aria-label="rationale, ${lines.length} lines">
       ${lines.map(row_)}${
         absent &&
         markup`<li class="wrong">

@@ -124,10 +124,10 @@ function tiles(document: RunDocument): Markup {
     </div>`;
   return markup`<dl class="tiles">
     ${tile('Best test accuracy', top ? `${percent(top.accuracy)}%` : '–', top && best ? `95%: ${interval(top)} · iteration ${best.n}, chosen on dev` : 'nothing chosen yet')}
-    ${tile('Gain over the base', gain === null ? '–' : `${gain < 0 ? '−' : '+'}${Math.abs(gain).toFixed(1)}`, base ? `points; base ${percent(base.accuracy)}%` : 'the base was not evaluated')}
+    ${tile('Gain over the base', gain === null ? '–' : `${gain < 0 ? '−' : '+'}${Math.abs(gain).toFixed(1)}`, base ? `points; base ${percent(base.accuracy)}%` : 'the base is not evaluated yet')}
     ${tile('Accepted', last && taken !== undefined ? `${percent(taken / last.drawn)}%` : '–', last ? `${taken} of ${last.drawn} problems, iteration ${last.n}` : 'nothing drawn yet')}
     ${tile('Sound', last ? `${last.soundShare === null ? '–' : `${percent(last.soundShare)}%`}` : '–', 'of the accepted rationales')}
-    ${tile('Work', `${minutes(seconds)} min`, `${tokens.toLocaleString('en-US')} tokens, ${records.length} evaluations`)}
+    ${tile('Work', `${minutes(seconds)} min`, `${tokens.toLocaleString('en-US')} tokens, ${records.filter((record) => record.n > 0).length} iterations and the base`)}
   </dl>`;
 }
 
@@ -137,8 +137,7 @@ function table(document: RunDocument): Markup {
   const span = (group: string) => columns.filter((column) => column.group === group).length;
   const begins = columns.map((column, i) => (i > 0 && columns[i - 1]?.group !== column.group ? 'begins' : ''));
   return markup`<p class="note">
-      The best iteration is marked; it was chosen on dev and is reported on test. Brackets of 95% hold the mean of the
-      strata.
+      ${document.best && 'The best iteration is marked; it was chosen on dev and is reported on test. '}The interval is that of the mean of the strata.
     </p>
     <div class="scroll" tabindex="0" role="region" aria-label="Table of iterations">
       <table>

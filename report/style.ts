@@ -40,7 +40,7 @@ table{border-collapse:collapse;width:100%;font-size:.88rem;font-variant-numeric:
 th,td{text-align:right;padding:6px 8px;border-bottom:1px solid var(--line);white-space:nowrap}
 thead th{color:var(--muted);font-weight:600;vertical-align:bottom}
 thead tr:first-child th[colspan]{text-align:center;border-bottom:1px solid var(--line)}
-tbody th{font-weight:600}tbody tr:last-child>*{border-bottom:0}tbody tr:hover{background:var(--soft)}
+tbody th{font-weight:600}.scroll tbody th{position:sticky;left:-24px;background:inherit}tbody tr{background:var(--surface)}tbody tr:last-child>*{border-bottom:0}tbody tr:hover{background:var(--soft)}
 tr.best{background:var(--good-back)}tr.best:hover{background:var(--good-back)}
 .begins{border-left:1px solid var(--line)}
 table.words th,table.words td{text-align:left;white-space:normal;overflow-wrap:anywhere;vertical-align:top}
@@ -58,15 +58,15 @@ figure{margin:0}figcaption p{margin:2px 0 0;color:var(--muted);font-size:.92rem;
 details.data{margin-top:10px;font-size:.92rem}summary{cursor:pointer;color:var(--muted);border-radius:4px}summary:hover{color:var(--ink)}
 ${roles}
 .group{border-top:1px solid var(--line);margin-top:18px;padding-top:14px}
-.group>summary{color:var(--ink);font-size:1.02rem;list-style:none;display:flex;flex-wrap:wrap;gap:4px 12px;align-items:baseline}
+.group>summary{color:var(--ink);font-size:1.02rem;list-style:none;display:flex;flex-wrap:wrap;gap:4px 12px;align-items:center}.group>summary .note{margin:0}
 .group>summary::-webkit-details-marker{display:none}
-.group>summary::before{content:"";width:.5em;height:.5em;border:solid var(--muted);border-width:0 2px 2px 0;transform:rotate(-45deg);flex:none;align-self:center}
+.group>summary::before{content:"";width:.5em;height:.5em;border:solid var(--muted);border-width:0 2px 2px 0;transform:rotate(-45deg) translate(0,1px);flex:none;align-self:center}
 .group[open]>summary::before{transform:rotate(45deg)}
 .group>summary h3{display:inline}.dot{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:8px}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,290px),1fr));gap:14px;margin-top:14px;align-items:start}
 .card{padding:12px 14px;min-width:0;background:var(--page)}
 .card h4{margin:0;font-size:1rem;overflow-wrap:anywhere}
-.card .meta{color:var(--muted);font-size:.86rem;margin:2px 0 0;overflow-wrap:anywhere}.card .meta b{color:var(--ink);font-weight:600}
+.card .meta span{margin-right:12px}.card .meta{color:var(--muted);font-size:.86rem;margin:2px 0 0;overflow-wrap:anywhere}.card .meta b{color:var(--ink);font-weight:600}
 .badges{display:flex;flex-wrap:wrap;gap:6px;margin:8px 0}
 .why{font-size:.88rem;margin:8px 0 0;overflow-wrap:anywhere}
 ol.text{margin:8px 0 0;padding:6px 0;list-style:none;background:var(--surface);border:1px solid var(--line);border-radius:8px;max-height:22rem;overflow:auto}
@@ -82,7 +82,7 @@ footer{color:var(--muted);font-size:.88rem;padding-bottom:48px}
 main,header{padding:0 14px}header{padding-top:22px}footer{padding:0 14px 32px}nav ul{padding:0 14px}
 section{padding:16px 14px;margin:14px 0;border-radius:10px}.scroll{margin:12px -14px 0;padding:0 14px}
 .plot .wide{display:none}.plot .narrow{display:block}h1{font-size:1.5rem}
-.tiles{grid-template-columns:repeat(2,minmax(0,1fr));gap:8px}.tile{padding:10px 12px}.tile dd{font-size:1.25rem}
+.tiles{grid-template-columns:repeat(2,minmax(0,1fr));gap:8px}.tile:first-child{grid-column:1/-1}.tile{padding:10px 12px}.tile dd{font-size:1.25rem}
 dl.facts{grid-template-columns:1fr;gap:0}dl.facts dd{margin-bottom:8px}th,td{padding:6px 7px}
 }
 @media print{nav,.skip{display:none}body{background:#fff}section,.card{break-inside:avoid}ol.text{max-height:none}}
