@@ -69,9 +69,14 @@ export function fenced(text: string, language: string): string {
   return `${fence}${language}\n${body}\n${fence}`;
 }
 
-/** Markdown code inside a line or a table cell: one line, bars escaped, never empty. */
+/**
+ * Markdown code inside a line or a table cell: one line, bars escaped, never empty. A backslash before a bar is set off by a
+ * space: it would escape the escape, the cell would end there, and what follows would be Markdown.
+ */
 export function coded(text: string, most = 200): string {
-  const body = oneLine(text, most).replace(/\|/g, '\\|');
+  const body = oneLine(text, most)
+    .replace(/\\(?=\|)/g, '\\ ')
+    .replace(/\|/g, '\\|');
   const fence = '`'.repeat(ticks(body) + 1);
   return body === '' ? '–' : `${fence}${fence.length > 1 || body.startsWith('`') ? ` ${body} ` : body}${fence}`;
 }

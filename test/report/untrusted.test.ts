@@ -53,6 +53,7 @@ describe('text of others', () => {
   });
 
   it('cannot leave its code span or table cell', () => {
+    expect(coded('a\\|<img>')).toBe('`a\\ \\|<img>`');
     fc.assert(
       fc.property(text, (one) => {
         const span = coded(one, 1000);
@@ -61,7 +62,7 @@ describe('text of others', () => {
         const inside = span.slice(fence.length, -fence.length);
         expect(span.endsWith(fence)).toBe(true);
         expect((inside.match(/`+/g) ?? []).every((run) => run.length < fence.length)).toBe(true);
-        expect(inside).not.toMatch(/\n|(?<!\\)\|/);
+        expect(inside).not.toMatch(/\n|(?<!\\)\||\\\\\|/);
       }),
     );
   });
