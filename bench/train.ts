@@ -7,7 +7,7 @@ import { DecoderConfig, TrainSchedule } from '../schemas/checkpoint.ts';
 import { assemble } from '../engine/tfjs/batches.ts';
 import { flatten, initialTensors, parameterLayout } from '../engine/tfjs/layout.ts';
 import { threads } from '../engine/tfjs/native.ts';
-import { TrainStep } from '../engine/tfjs/step.ts';
+import { stepMode, TrainStep } from '../engine/tfjs/step.ts';
 
 const number = (name: string, otherwise: number) => Number(process.env[name] ?? otherwise);
 const config = DecoderConfig.parse({
@@ -54,7 +54,7 @@ for (const length of lengths.length > 0 ? lengths : [50, 96]) {
   const speeds = Array.from({ length: 7 }, () => slice(steps)).sort((a, b) => a - b);
   const [low, median, high] = [speeds[0]!, speeds[3]!, speeds[6]!].map(Math.round);
   console.log(
-    `${threads} threads, ${batchSize} × ${batch.time}: ${median} tokens/s (${low}–${high}), ${layout.size} weights`,
+    `${stepMode()}, ${threads} threads, ${batchSize} × ${batch.time}: ${median} tokens/s (${low}–${high}), ${layout.size} weights`,
   );
   step.dispose();
 }

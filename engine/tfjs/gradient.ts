@@ -1,7 +1,7 @@
 /**
  * One training pass of the decoder: loss and gradient of every weight, the backward pass written by hand.
  *
- *   const { loss, gradient } = lossAndGradient(kernels, layout, weights, batch, tables);
+ *   const { loss, gradient } = lossAndGradient(kernels, layout, weights, inputs);
  *
  * Why by hand: a tape keeps every intermediate alive and adds passes over memory; here each is freed when its last reader is
  * done. What is saved besides:
@@ -16,52 +16,63 @@ import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import type { Kernels } from './kernels.ts';
 import type { Layout } from './layout.ts';
 
-/** What one batch feeds in; all int32. Padding may hold any id: causality keeps it from every row that counts. */
-export interface BatchInputs<V> {
-  /** [N] token ids, row-major over [batch, time]. */
+/**
+ * What a pass reads besides the weights. Padding may hold any id: causality keeps it from every row that counts. Sizes are
+ * given as values, so that one recorded graph serves every batch.
+ */
+export interface PassInputs<V> {
+  /** [N] int32 token ids, row-major over [batch, time]. */
   ids: V;
-  /** [M] flat positions (into N) whose next token is a completion token. */
+  /** [M] int32: flat positions (into N) whose next token is a completion token. */
   positions: V;
-  /** [M] those next tokens. */
+  /** [M] int32: those next tokens. */
   targets: V;
-}
-
-/** Constants of one length of sequence. */
-export interface Tables<V> {
-  /** [1, T·w/2, 2]: cos and sin of each rotation, times 1/√w. */
-  rotateQuery: V;
-  /** [1, T·w/2, 2] */
-  rotateKey: V;
-  /** As the two above, turned the other way. */
-  unrotateQuery: V;
-  unrotateKey: V;
-  /** [1, T, T]: 0 where a key may be read, else very negative. */
+  /** int32 scalar N; int32 vectors [H·batch, T, w], [H·batch, T·w/2, 2], [1, T·w/2, 2] and [1, T, T]. */
+  tokens: V;
+  headsShape: V;
+  pairsShape: V;
+  rotationShape: V;
+  maskShape: V;
+  /** [4, context·w/2, 2]: the rotations of queries (times 1/√w) and keys, then the same two turned back. */
+  rotations: V;
+  /** [1, context, context]: 0 where a key may be read, else very negative. */
   mask: V;
 }
 
-/** Makes the tables for sequences of `time` tokens. */
-export function makeTables<V>(k: Kernels<V>, config: DecoderConfig, time: number): Tables<V> {
-  const half = config.dModel / config.heads / 2;
-  const rotation = (direction: 1 | -1, scale: number) => {
-    const values = new Float32Array(time * half * 2);
-    for (let t = 0; t < time; t++) {
-      for (let j = 0; j < half; j++) {
-        const angle = t * config.ropeTheta ** (-j / half);
-        values[(t * half + j) * 2] = Math.cos(angle) * scale;
-        values[(t * half + j) * 2 + 1] = direction * Math.sin(angle) * scale;
+/** The tables of `PassInputs`: functions of the config alone. */
+export function makeTables({ dModel, heads, context, ropeTheta }: DecoderConfig) {
+  const half = dModel / heads / 2;
+  const rotations = new Float32Array(4 * context * half * 2);
+  let at = 0;
+  for (const direction of [1, -1]) {
+    for (const scale of [1 / Math.sqrt(2 * half), 1]) {
+      for (let t = 0; t < context; t++) {
+        for (let j = 0; j < half; j++) {
+          const angle = t * ropeTheta ** (-j / half);
+          rotations[at++] = Math.cos(angle) * scale;
+          rotations[at++] = direction * Math.sin(angle) * scale;
+        }
       }
     }
-    return k.floats(values, [1, time * half, 2]);
-  };
-  const mask = new Float32Array(time * time);
-  for (let t = 0; t < time; t++) mask.fill(-1e9, t * time + t + 1, (t + 1) * time);
-  const scale = 1 / Math.sqrt(2 * half);
+  }
+  const mask = new Float32Array(context * context);
+  for (let t = 0; t < context; t++) mask.fill(-1e9, t * context + t + 1, (t + 1) * context);
   return {
-    rotateQuery: rotation(1, scale),
-    rotateKey: rotation(1, 1),
-    unrotateQuery: rotation(-1, scale),
-    unrotateKey: rotation(-1, 1),
-    mask: k.floats(mask, [1, time, time]),
+    rotations: { values: rotations, shape: [4, context * half, 2] },
+    mask: { values: mask, shape: [1, context, context] },
+  };
+}
+
+/** The sizes of `PassInputs` for one batch. */
+export function passShapes({ dModel, heads }: DecoderConfig, { batch, time }: { batch: number; time: number }) {
+  const width = dModel / heads;
+  const pairs = (time * width) / 2;
+  return {
+    tokens: batch * time,
+    headsShape: [heads * batch, time, width],
+    pairsShape: [heads * batch, pairs, 2],
+    rotationShape: [1, pairs, 2],
+    maskShape: [1, time, time],
   };
 }
 
@@ -77,13 +88,17 @@ export function lossAndGradient<V>(
   k: Kernels<V>,
   layout: Layout,
   weights: V,
-  size: { batch: number; time: number },
-  { ids, positions, targets }: BatchInputs<V>,
-  tables: Tables<V>,
+  inputs: PassInputs<V>,
 ): { loss: V; gradient: V } {
   const { dModel: d, heads: H, layers, normEpsilon, activation, tiedEmbeddings, vocabSize } = layout.config;
-  const [B, T, w] = [size.batch, size.time, d / H];
-  const N = B * T;
+  const w = d / H;
+  const { ids, positions, targets } = inputs;
+  const headsShape = { vector: inputs.headsShape };
+  const pairsShape = { vector: inputs.pairsShape };
+  const mask = k.head(inputs.mask, inputs.maskShape, 3);
+  const [rotateQuery, rotateKey, unrotateQuery, unrotateKey] = k
+    .split(inputs.rotations, 4)
+    .map((table) => k.head(table, inputs.rotationShape, 3)) as [V, V, V, V];
 
   const flat = k.splitVector(
     weights,
@@ -129,11 +144,18 @@ export function lossAndGradient<V>(
     k.free(byElement, gradient);
   };
   const rotate = (x: V, table: V): V => {
-    const pairs = k.reshape(x, [H * B, (T * w) / 2, 2]);
+    const pairs = k.reshape(x, pairsShape);
     const rotated = k.complexMul(pairs, table);
-    const result = k.reshape(rotated, [H * B, T, w]);
+    const result = k.reshape(rotated, headsShape);
     k.free(pairs, rotated, x);
     return result;
+  };
+  /** Each [H·B, T, w], heads outermost: side by side as [N, …·d]. Splitting the first axis copies nothing. */
+  const joinHeads = (values: V[]): V => {
+    const heads = values.flatMap((value) => k.split(k.reshape(value, [-1, w]), H));
+    const joined = k.concat(heads, 1);
+    if (heads.length > 1) k.free(...heads);
+    return joined;
   };
 
   // Forward.
@@ -146,24 +168,18 @@ export function lossAndGradient<V>(
 
     const norm1 = normalize(x);
     const qkvWeight = k.mul(W(at('qkv')), W(at('norm1')));
-    const projected = k.batchMatmul(
-      k.reshape(norm1.value, [1, N, d]),
-      k.reshape(qkvWeight, [3 * H, w, d]),
-      false,
-      true,
-    );
+    const rows1 = k.reshape(norm1.value, [1, -1, d]);
+    const projected = k.batchMatmul(rows1, k.reshape(qkvWeight, [3 * H, w, d]), false, true);
     const [qIn, kIn, vIn] = k.split(projected, 3) as [V, V, V];
-    const [q, key, v] = [rotate(qIn, tables.rotateQuery), rotate(kIn, tables.rotateKey), k.reshape(vIn, [H * B, T, w])];
+    const [q, key, v] = [rotate(qIn, rotateQuery), rotate(kIn, rotateKey), k.reshape(vIn, headsShape)];
     const scores = k.batchMatmul(q, key, false, true);
-    const masked = k.add(scores, tables.mask);
+    const masked = k.add(scores, mask);
     const p = k.softmax(masked);
     const o = k.batchMatmul(p, v);
-    const oHeads = k.reshape(o, [H, N, w]);
-    const oSwapped = k.transpose(oHeads, [1, 0, 2]);
-    const oRows = k.reshape(oSwapped, [N, d]);
+    const oRows = joinHeads([o]);
     const attended = k.matmul(oRows, W(at('o')), false, true);
     const middle = k.add(x, attended);
-    k.free(projected, vIn, scores, masked, oHeads, oSwapped, attended, x);
+    k.free(projected, vIn, scores, masked, attended, x);
 
     // Only rows that predict something go on from here.
     const rows = last ? k.gather(middle, positions) : middle;
@@ -213,13 +229,13 @@ export function lossAndGradient<V>(
       let dMiddle = normalizeBack(norm2, dn2, dx);
       if (last) {
         const compact = dMiddle;
-        dMiddle = k.segmentSum(compact, positions, N);
+        dMiddle = k.segmentSum(compact, positions, inputs.tokens);
         k.free(compact);
       }
 
       grads.set(at('o'), k.matmul(dMiddle, oRows, true));
       const oByHead = k.transpose(k.reshape(W(at('o')), [d, H, w]), [1, 0, 2]);
-      const dO = k.reshape(k.batchMatmul(k.reshape(dMiddle, [1, N, d]), oByHead), [H * B, T, w]);
+      const dO = k.reshape(k.batchMatmul(k.reshape(dMiddle, [1, -1, d]), oByHead), headsShape);
       const overlap = k.mul(dO, o);
       const along = k.sum(overlap, 2, true);
       const dP = k.batchMatmul(dO, v, false, true);
@@ -227,12 +243,11 @@ export function lossAndGradient<V>(
       const dS = k.mul(p, centred);
       const dV = k.batchMatmul(p, dO, true);
       k.free(overlap, along, dP, centred, p, dO, v, o, oRows, oByHead);
-      const dQ = rotate(k.batchMatmul(dS, key), tables.unrotateQuery);
-      const dK = rotate(k.batchMatmul(dS, q, true), tables.unrotateKey);
+      const dQ = rotate(k.batchMatmul(dS, key), unrotateQuery);
+      const dK = rotate(k.batchMatmul(dS, q, true), unrotateKey);
       k.free(dS, q, key);
-      const joined = k.reshape(k.concat(dQ, dK, dV), [3 * H, N, w]);
-      const dQkv = k.reshape(k.transpose(joined, [1, 0, 2]), [N, 3 * d]);
-      k.free(dQ, dK, dV, joined);
+      const dQkv = joinHeads([dQ, dK, dV]);
+      k.free(dQ, dK, dV);
       const dQkvWeight = k.matmul(dQkv, norm1.value, true);
       const dn1 = k.matmul(dQkv, qkvWeight);
       unfoldGain(at('qkv'), at('norm1'), dQkvWeight);
@@ -245,7 +260,7 @@ export function lossAndGradient<V>(
   const final = normalize(x);
   const output = k.mul(W(head), W('norm'));
   const logits = k.matmul(final.value, output, false, true);
-  const [losses, dLogits] = k.crossEntropy(logits, targets);
+  const [losses, dLogits] = k.crossEntropy(logits, targets, vocabSize);
   const loss = k.sum(losses, 0);
   k.free(x, logits, losses);
 
@@ -256,11 +271,11 @@ export function lossAndGradient<V>(
   k.free(dLogits, output);
   dx = normalizeBack(final, dFinal, null);
   for (const back of saved.reverse()) back();
-  const dEmbed = k.segmentSum(dx, ids, vocabSize);
+  const dEmbed = k.segmentSum(dx, ids, k.ints([vocabSize], []));
   const viaHead = grads.get('embed');
   grads.set('embed', viaHead === undefined ? dEmbed : k.add(dEmbed, viaHead));
   k.free(dx);
 
-  const gradient = k.concat(...layout.blocks.map(({ name, length }) => k.reshape(grads.get(name)!, [length])));
+  const gradient = k.concat(layout.blocks.map(({ name, length }) => k.reshape(grads.get(name)!, [length])));
   return { loss, gradient };
 }

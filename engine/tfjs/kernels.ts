@@ -4,12 +4,10 @@
  *   const k = new EagerKernels();
  *   const y = k.matmul(x, w, false, true);   // x · wᵀ, at once
  *
- * `Eager` calls the library for each op; `GraphKernels` (graph.ts) records the same calls. Every name below is a kernel of
- * TensorFlow ≥ 2.9; those that tfjs does not wrap itself are tried once at load and replaced by tfjs operations where the
- * library lacks them or they differ (see `probe`).
+ * `EagerKernels` (eager.ts) calls the library for each op; `GraphKernels` (graph.ts) records the same calls. Kernels that
+ * tfjs does not wrap itself are SPECIAL: where the library lacks one or it differs, what tfjs would do takes its place.
  */
-import { backend, kernels, tf } from './native.ts';
-import type { Tensor } from './native.ts';
+import { backend } from './native.ts';
 
 const { binding } = backend;
 /** One attribute of an op as the binding takes it. */
@@ -23,6 +21,7 @@ export const CODES = {
   type: binding['TF_ATTR_TYPE']!,
   int: binding['TF_ATTR_INT']!,
   bool: binding['TF_ATTR_BOOL']!,
+  string: binding['TF_ATTR_STRING']!,
   float32: binding['TF_FLOAT']!,
   int32: binding['TF_INT32']!,
   complex64: binding['TF_COMPLEX64']!,
@@ -32,15 +31,30 @@ const bool = (name: string, value: boolean): Attribute => ({ name, type: CODES.b
 const int = (name: string, value: number): Attribute => ({ name, type: CODES.int, value });
 const FLOAT = [type('T', CODES.float32)];
 const COMPLEX = [type('T', CODES.complex64)];
+// oneDNN kernels with the interface of the plain one are registered under this label.
+const ONEDNN: Attribute = { name: '_kernel', type: CODES.string, value: 'MklNameChangeOp' };
+
+/** Kernels that are tried before use; each has another way, in terms of kernels that tfjs relies on itself. */
+export const SPECIAL = [
+  '_MklSoftmax',
+  'AddN',
+  'EuclideanNorm',
+  'L2Loss',
+  'ComplexMul',
+  'UnsortedSegmentSum',
+  'SparseSoftmaxCrossEntropyWithLogits',
+] as const;
+export type Special = (typeof SPECIAL)[number];
 
 /** The ops a decoder needs, over values of type `V` (a tensor, or a node of a graph). All are float32 unless said. */
 export abstract class Kernels<V> {
+  /** @param without SPECIAL kernels that are not to be used. */
+  constructor(readonly without: ReadonlySet<Special>) {}
+
   /** Runs or records one op. */
   abstract run(op: string, attributes: Attribute[], inputs: V[], outputs: number): V[];
   /** A constant int32 tensor; lives as long as this object. */
   abstract ints(values: readonly number[], shape?: number[]): V;
-  /** A constant float32 tensor; lives as long as this object. */
-  abstract floats(values: Float32Array, shape: number[]): V;
   /** A constant float32 number; lives as long as this object. */
   abstract scalar(value: number): V;
   /** Says that nobody reads these any more. */
@@ -62,7 +76,8 @@ export abstract class Kernels<V> {
     return this.#one('AddV2', FLOAT, a, b);
   }
   /** Sum of equal shapes in one pass. */
-  addN(...values: V[]): V {
+  addN(...values: [V, V, ...V[]]): V {
+    if (this.without.has('AddN')) return values.reduce((a, b) => this.add(a, b));
     return this.#one('AddN', [int('N', values.length), ...FLOAT], ...values);
   }
   sub(a: V, b: V): V {
@@ -86,9 +101,6 @@ export abstract class Kernels<V> {
   rsqrt(x: V): V {
     return this.#one('Rsqrt', FLOAT, x);
   }
-  exp(x: V): V {
-    return this.#one('Exp', FLOAT, x);
-  }
   sigmoid(x: V): V {
     return this.#one('Sigmoid', FLOAT, x);
   }
@@ -99,9 +111,10 @@ export abstract class Kernels<V> {
   reluGrad(gradient: V, output: V): V {
     return this.#one('ReluGrad', FLOAT, gradient, output);
   }
-  /** Over the last axis. */
+  /** Over the last axis. oneDNN's takes a third of the time of the plain one. */
   softmax(x: V): V {
-    return this.#one('Softmax', FLOAT, x);
+    if (this.without.has('_MklSoftmax')) return this.#one('Softmax', FLOAT, x);
+    return this.#one('_MklSoftmax', [...FLOAT, ONEDNN], x);
   }
   #reduce(op: string, x: V, axis: number, keep: boolean): V {
     return this.#one(op, [bool('keep_dims', keep), ...FLOAT, type('Tidx', CODES.int32)], x, this.ints([axis]));
@@ -109,22 +122,27 @@ export abstract class Kernels<V> {
   sum(x: V, axis: number, keep = false): V {
     return this.#reduce('Sum', x, axis, keep);
   }
-  max(x: V, axis: number): V {
-    return this.#reduce('Max', x, axis, false);
-  }
   /** √Σx² along the axis, which stays with length 1. */
   euclideanNorm(x: V, axis: number): V {
+    if (this.without.has('EuclideanNorm')) return this.sqrt(this.sum(this.square(x), axis, true));
     return this.#reduce('EuclideanNorm', x, axis, true);
   }
-  /** Σx²/2 over everything: a scalar. */
+  /** Σx²/2 of a vector: a scalar. */
   l2Loss(x: V): V {
+    if (this.without.has('L2Loss')) return this.mul(this.sum(this.square(x), 0), this.scalar(0.5));
     return this.#one('L2Loss', FLOAT, x);
   }
-  reshape(x: V, shape: number[]): V {
-    return this.#one('Reshape', [...FLOAT, type('Tshape', CODES.int32)], x, this.ints(shape));
+  /** `shape`: numbers, of which one may be -1, or an int32 vector. */
+  reshape(x: V, shape: number[] | { vector: V }): V {
+    const target = Array.isArray(shape) ? this.ints(shape) : shape.vector;
+    return this.#one('Reshape', [...FLOAT, type('Tshape', CODES.int32)], x, target);
   }
   transpose(x: V, order: number[]): V {
     return this.#one('Transpose', [...FLOAT, type('Tperm', CODES.int32)], x, this.ints(order));
+  }
+  /** The first `size` (int32 vector) of x along each axis. */
+  head(x: V, size: V, axes: number): V {
+    return this.#one('Slice', [...FLOAT, type('Index', CODES.int32)], x, this.ints(Array<number>(axes).fill(0)), size);
   }
   /** Along axis 0 into equal parts: no copy where the parts are aligned. */
   split(x: V, parts: number): V[] {
@@ -135,73 +153,53 @@ export abstract class Kernels<V> {
     const attributes = [int('num_split', lengths.length), ...FLOAT, type('Tlen', CODES.int32)];
     return this.run('SplitV', attributes, [x, this.ints(lengths), this.ints([0], [])], lengths.length);
   }
-  /** Along axis 0. */
-  concat(...values: V[]): V {
+  concat(values: V[], axis = 0): V {
+    if (values.length === 1) return values[0]!;
     const attributes = [int('N', values.length), ...FLOAT, type('Tidx', CODES.int32)];
-    return this.#one('ConcatV2', attributes, ...values, this.ints([0], []));
+    return this.#one('ConcatV2', attributes, ...values, this.ints([axis], []));
   }
   /** Rows `ids` (int32) of x. */
   gather(x: V, ids: V): V {
     const attributes = [type('Tparams', CODES.float32), type('Tindices', CODES.int32), type('Taxis', CODES.int32)];
     return this.#one('GatherV2', attributes, x, ids, this.ints([0], []));
   }
-  /** [rows, …]: row i is the sum of those rows of x whose id (int32) is i. */
-  segmentSum(x: V, ids: V, rows: number): V {
+  /** [ids, rows] float32: 1 where the id is the column, else 0. `rows`: an int32 scalar. */
+  #oneHot(ids: V, rows: V): V {
+    const attributes = [int('axis', -1), ...FLOAT, type('TI', CODES.int32)];
+    return this.#one('OneHot', attributes, ids, rows, this.scalar(1), this.scalar(0));
+  }
+  /** [rows, d]: row i is the sum of those rows of x whose id (int32) is i. `rows`: an int32 scalar. */
+  segmentSum(x: V, ids: V, rows: V): V {
+    if (this.without.has('UnsortedSegmentSum')) return this.matmul(this.#oneHot(ids, rows), x, true);
     const attributes = [...FLOAT, type('Tindices', CODES.int32), type('Tnumsegments', CODES.int32)];
-    return this.#one('UnsortedSegmentSum', attributes, x, ids, this.ints([rows], []));
+    return this.#one('UnsortedSegmentSum', attributes, x, ids, rows);
   }
   /** Loss of each row [rows] and its gradient [rows, classes], in one pass. */
-  crossEntropy(logits: V, targets: V): [loss: V, gradient: V] {
+  crossEntropy(logits: V, targets: V, classes: number): [loss: V, gradient: V] {
+    if (this.without.has('SparseSoftmaxCrossEntropyWithLogits')) {
+      const wanted = this.#oneHot(targets, this.ints([classes], []));
+      const logSoftmax = this.#one('LogSoftmax', FLOAT, logits);
+      const losses = this.sum(this.mul(wanted, this.mul(logSoftmax, this.scalar(-1))), 1);
+      return [losses, this.sub(this.softmax(logits), wanted)];
+    }
     const attributes = [...FLOAT, type('Tlabels', CODES.int32)];
     return this.run('SparseSoftmaxCrossEntropyWithLogits', attributes, [logits, targets], 2) as [V, V];
   }
   /** Pairs [rows, n, 2] read as complex numbers, times those of the table [1, n, 2]. */
   complexMul(x: V, table: V): V {
+    if (this.without.has('ComplexMul')) {
+      const pair = [int('axis', 2), ...FLOAT];
+      const [a, b] = this.run('Unpack', [int('num', 2), ...pair], [x], 2) as [V, V];
+      const [c, s] = this.run('Unpack', [int('num', 2), ...pair], [table], 2) as [V, V];
+      const real = this.sub(this.mul(a, c), this.mul(b, s));
+      const imaginary = this.add(this.mul(a, s), this.mul(b, c));
+      return this.#one('Pack', [int('N', 2), ...pair], real, imaginary);
+    }
     const toComplex = [...FLOAT, type('type', CODES.complex64)];
     const [a, b] = [this.#one('Bitcast', toComplex, x), this.#one('Bitcast', toComplex, table)];
     const product = this.#one('Mul', COMPLEX, a, b);
     const result = this.#one('Bitcast', [...COMPLEX, type('type', CODES.float32)], product);
     this.free(a, b, product);
     return result;
-  }
-}
-
-/** Runs each op at once. Constants are kept until `dispose`; other results until `free` or the end of a tf.tidy. */
-export class EagerKernels extends Kernels<Tensor> {
-  readonly #constants = new Map<string, Tensor>();
-
-  run(op: string, attributes: Attribute[], inputs: Tensor[], outputs: number): Tensor[] {
-    return kernels(op, attributes, inputs, outputs);
-  }
-  ints(values: readonly number[], shape: number[] = [values.length]): Tensor {
-    // Axes, shapes and lengths: few, small and asked for in every step.
-    const key = `${shape.length}:${values.join()}`;
-    let constant = this.#constants.get(key);
-    if (constant === undefined) {
-      constant = tf.keep(tf.tensor(Int32Array.from(values), shape, 'int32'));
-      this.#constants.set(key, constant);
-    }
-    return constant;
-  }
-  floats(values: Float32Array, shape: number[]): Tensor {
-    const constant = tf.keep(tf.tensor(values, shape, 'float32'));
-    this.#constants.set(`float ${this.#constants.size}`, constant);
-    return constant;
-  }
-  scalar(value: number): Tensor {
-    const key = `scalar ${value}`;
-    let constant = this.#constants.get(key);
-    if (constant === undefined) {
-      constant = tf.keep(tf.scalar(value));
-      this.#constants.set(key, constant);
-    }
-    return constant;
-  }
-  free(...values: Tensor[]): void {
-    for (const value of values) value.dispose();
-  }
-  dispose(): void {
-    for (const constant of this.#constants.values()) constant.dispose();
-    this.#constants.clear();
   }
 }

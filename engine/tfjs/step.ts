@@ -4,17 +4,26 @@
  *   const step = new TrainStep(layout, schedule, { weights, first, second });
  *   const loss = step.run(batch, 0, 1e-3);      // summed over the batch's predicted tokens
  *   const { weights } = step.read();
+ *
+ * The step is recorded once as a graph and run as a whole. Where the library does not take one, or with
+ * STARTRAIL_ENGINE_GRAPH=off, the same code runs op by op: slower, and the reference in the tests.
  */
-import type { TrainSchedule } from '../../schemas/checkpoint.ts';
+import { DecoderConfig, TrainSchedule } from '../../schemas/checkpoint.ts';
+import { assemble } from './batches.ts';
 import type { Batch } from './batches.ts';
-import { lossAndGradient, makeTables } from './gradient.ts';
-import type { Tables } from './gradient.ts';
-import { EagerKernels } from './kernels.ts';
+import { EagerKernels } from './eager.ts';
+import { lossAndGradient, makeTables, passShapes } from './gradient.ts';
+import type { PassInputs } from './gradient.ts';
+import { GraphKernels } from './graph.ts';
+import type { LoadedGraph } from './graph.ts';
+import { CODES } from './kernels.ts';
+import type { Kernels } from './kernels.ts';
+import { parameterLayout } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { tf } from './native.ts';
 import type { Tensor } from './native.ts';
 import { adamStep, stepScalars } from './optimizer.ts';
-import type { TrainState } from './optimizer.ts';
+import type { StepScalars, TrainState } from './optimizer.ts';
 
 /** The vectors outside the library, each [layout.size]. */
 export interface StateArrays {
@@ -23,16 +32,90 @@ export interface StateArrays {
   second: Float32Array;
 }
 
+type StepInputs<V> = TrainState<V> & PassInputs<V> & StepScalars<V>;
+const INTEGERS = [
+  'ids',
+  'positions',
+  'targets',
+  'tokens',
+  'headsShape',
+  'pairsShape',
+  'rotationShape',
+  'maskShape',
+] as const;
+const FLOATS = ['weights', 'first', 'second', 'rotations', 'mask', 'inverseTokens', 'stepSize', 'epsilon'] as const;
+const INPUTS = [...INTEGERS, ...FLOATS];
+
+/** The whole step: [weights, first, second, loss]. */
+function program<V>(k: Kernels<V>, layout: Layout, schedule: TrainSchedule, inputs: StepInputs<V>): V[] {
+  const { loss, gradient } = lossAndGradient(k, layout, inputs.weights, inputs);
+  const { weights, first, second } = adamStep(k, schedule, inputs, gradient, inputs);
+  return [weights, first, second, loss];
+}
+
+/** How a step runs. The two differ in the last bits: this belongs into an engine's fingerprint. */
+export type StepMode = 'graph' | 'eager';
+
+function loadGraph(layout: Layout, schedule: TrainSchedule): LoadedGraph {
+  const k = new GraphKernels();
+  const nodes = [
+    ...INTEGERS.map((name) => [name, k.input(CODES.int32)]),
+    ...FLOATS.map((name) => [name, k.input(CODES.float32)]),
+  ];
+  return k.load(program(k, layout, schedule, Object.fromEntries(nodes) as StepInputs<string>));
+}
+
+let found: StepMode | undefined;
+/**
+ * `graph` where the library takes a graph and it gives what the ops give one by one; tried on a tiny model, once a process.
+ * STARTRAIL_ENGINE_GRAPH=off asks for `eager`.
+ */
+export function stepMode(): StepMode {
+  return (found ??= process.env.STARTRAIL_ENGINE_GRAPH !== 'off' && graphWorks() ? 'graph' : 'eager');
+}
+
+function graphWorks(): boolean {
+  const size = { vocabSize: 4, dModel: 8, layers: 1, heads: 1, dFF: 8, context: 8 };
+  const layout = parameterLayout(DecoderConfig.parse({ ...size, activation: 'relu' }));
+  const rates = { steps: 1, learningRate: 0.1, warmupSteps: 0, clipNorm: 1, batchSize: 1 };
+  const schedule = TrainSchedule.parse({ ...rates, decay: 'constant' });
+  const values = (scale: number) => Float32Array.from({ length: layout.size }, (_, i) => (((i * 7) % 11) - 5) * scale);
+  const batch = assemble([{ tokens: Int32Array.of(0, 1, 2, 3), promptLength: 1 }], 0);
+  const firstMoment = (mode: StepMode): Float32Array | null => {
+    let step: TrainStep | null = null;
+    try {
+      step = new TrainStep(layout, schedule, { weights: values(0.1), first: values(0), second: values(0) }, mode);
+      step.run(batch, 0, 0.1);
+      return step.read().first;
+    } catch {
+      return null;
+    } finally {
+      step?.dispose();
+    }
+  };
+  const [graph, eager] = [firstMoment('graph'), firstMoment('eager')];
+  return graph !== null && eager !== null && graph.every((moment, i) => Math.abs(moment - eager[i]!) < 1e-5);
+}
+
+/** Weights and moments inside the library, and the step that moves them. */
 export class TrainStep {
   readonly #kernels = new EagerKernels();
-  readonly #tables = new Map<number, Tables<Tensor>>();
+  readonly #graph: LoadedGraph | null;
+  readonly #tables: Pick<PassInputs<Tensor>, 'rotations' | 'mask'>;
   #state: TrainState<Tensor>;
 
   constructor(
     readonly layout: Layout,
     readonly schedule: TrainSchedule,
     initial: StateArrays,
+    readonly mode: StepMode = stepMode(),
   ) {
+    this.#graph = mode === 'graph' ? loadGraph(layout, schedule) : null;
+    const { rotations, mask } = makeTables(layout.config);
+    this.#tables = {
+      rotations: tf.keep(tf.tensor(rotations.values, rotations.shape)),
+      mask: tf.keep(tf.tensor(mask.values, mask.shape)),
+    };
     this.#state = {
       weights: tf.keep(tf.tensor1d(initial.weights)),
       first: tf.keep(tf.tensor1d(initial.first)),
@@ -42,28 +125,32 @@ export class TrainStep {
 
   /** Trains on one batch; gives the loss summed over its predicted tokens. */
   run(batch: Batch, step: number, learningRate: number): number {
-    const k = this.#kernels;
-    const { time } = batch;
-    let tables = this.#tables.get(time);
-    if (tables === undefined) this.#tables.set(time, (tables = makeTables(k, this.layout.config, time)));
     const before = this.#state;
     let loss = 0;
     this.#state = tf.tidy(() => {
-      const inputs = {
+      const shapes = passShapes(this.layout.config, batch);
+      const numbers = stepScalars(this.schedule, step, learningRate, Math.max(1, batch.targets.length));
+      const inputs: StepInputs<Tensor> = {
+        ...before,
+        ...this.#tables,
         ids: tf.tensor1d(batch.ids, 'int32'),
         positions: tf.tensor1d(batch.positions, 'int32'),
         targets: tf.tensor1d(batch.targets, 'int32'),
-      };
-      const result = lossAndGradient(k, this.layout, before.weights, batch, inputs, tables);
-      const numbers = stepScalars(this.schedule, step, learningRate, Math.max(1, batch.targets.length));
-      const scalars = {
+        tokens: tf.scalar(shapes.tokens, 'int32'),
+        headsShape: tf.tensor1d(shapes.headsShape, 'int32'),
+        pairsShape: tf.tensor1d(shapes.pairsShape, 'int32'),
+        rotationShape: tf.tensor1d(shapes.rotationShape, 'int32'),
+        maskShape: tf.tensor1d(shapes.maskShape, 'int32'),
         inverseTokens: tf.scalar(numbers.inverseTokens),
         stepSize: tf.scalar(numbers.stepSize),
         epsilon: tf.scalar(numbers.epsilon),
       };
-      const after = adamStep(k, this.schedule, before, result.gradient, scalars);
-      loss = result.loss.dataSync()[0]!;
-      return { weights: tf.keep(after.weights), first: tf.keep(after.first), second: tf.keep(after.second) };
+      const outputs =
+        this.#graph?.run(INPUTS.map((name) => inputs[name])) ??
+        program(this.#kernels, this.layout, this.schedule, inputs);
+      const [weights, first, second, lossTensor] = outputs as [Tensor, Tensor, Tensor, Tensor];
+      loss = lossTensor.dataSync()[0]!;
+      return { weights: tf.keep(weights), first: tf.keep(first), second: tf.keep(second) };
     });
     for (const old of [before.weights, before.first, before.second]) old.dispose();
     return loss;
@@ -76,7 +163,9 @@ export class TrainStep {
   }
 
   dispose(): void {
-    for (const tensor of [this.#state.weights, this.#state.first, this.#state.second]) tensor.dispose();
+    const { weights, first, second } = this.#state;
+    for (const tensor of [weights, first, second, ...Object.values(this.#tables)]) tensor.dispose();
     this.#kernels.dispose();
+    this.#graph?.dispose();
   }
 }

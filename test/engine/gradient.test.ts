@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { assemble } from '../../engine/tfjs/batches.ts';
 import type { TokenRow } from '../../engine/tfjs/batches.ts';
-import { lossAndGradient, makeTables } from '../../engine/tfjs/gradient.ts';
-import { EagerKernels } from '../../engine/tfjs/kernels.ts';
+import { EagerKernels } from '../../engine/tfjs/eager.ts';
+import { lossAndGradient, makeTables, passShapes } from '../../engine/tfjs/gradient.ts';
+import { SPECIAL } from '../../engine/tfjs/kernels.ts';
+import type { Special } from '../../engine/tfjs/kernels.ts';
 import { flatten, initialTensors, parameterLayout, unflatten } from '../../engine/tfjs/layout.ts';
 import { tf } from '../../engine/tfjs/native.ts';
 import type { Tensor } from '../../engine/tfjs/native.ts';
@@ -12,12 +14,12 @@ import { uniform } from '../../engine/tfjs/rng.ts';
 import { DecoderConfig } from '../../schemas/checkpoint.ts';
 
 const SEED = '00112233445566778899aabbccddeeff';
-const configure = (activation: 'relu' | 'swiglu', tiedEmbeddings: boolean, layers = 2) =>
+const configure = (activation: 'relu' | 'swiglu', tiedEmbeddings: boolean, layers = 2, heads = 2) =>
   DecoderConfig.parse({
     vocabSize: 11,
     dModel: 16,
     layers,
-    heads: 2,
+    heads,
     dFF: 24,
     activation,
     context: 32,
@@ -94,22 +96,30 @@ function own(
   config: DecoderConfig,
   rows: TokenRow[],
   tensors: Map<string, NamedTensor>,
-  change?: (ids: Int32Array) => void,
+  { change, without }: { change?: (ids: Int32Array) => void; without?: ReadonlySet<Special> } = {},
 ) {
-  const k = new EagerKernels();
+  const k = new EagerKernels(without);
   kernels.push(k);
   const layout = parameterLayout(config);
   const batch = assemble(rows, 0);
   change?.(batch.ids);
   tf.engine().startScope();
   try {
-    const inputs = {
-      ids: tf.tensor1d(batch.ids, 'int32'),
-      positions: tf.tensor1d(batch.positions, 'int32'),
-      targets: tf.tensor1d(batch.targets, 'int32'),
-    };
-    const weights = tf.tensor1d(flatten(layout, tensors));
-    const { loss, gradient } = lossAndGradient(k, layout, weights, batch, inputs, makeTables(k, config, batch.time));
+    const shapes = passShapes(config, batch);
+    const { rotations, mask } = makeTables(config);
+    const ints = (values: ArrayLike<number>) => tf.tensor1d(Int32Array.from(values), 'int32');
+    const { loss, gradient } = lossAndGradient(k, layout, tf.tensor1d(flatten(layout, tensors)), {
+      ids: ints(batch.ids),
+      positions: ints(batch.positions),
+      targets: ints(batch.targets),
+      tokens: tf.scalar(shapes.tokens, 'int32'),
+      headsShape: ints(shapes.headsShape),
+      pairsShape: ints(shapes.pairsShape),
+      rotationShape: ints(shapes.rotationShape),
+      maskShape: ints(shapes.maskShape),
+      rotations: tf.tensor(rotations.values, rotations.shape),
+      mask: tf.tensor(mask.values, mask.shape),
+    });
     const gradients = unflatten(layout, gradient.dataSync() as Float32Array);
     return { loss: loss.dataSync()[0]!, gradients, targets: batch.targets.length };
   } finally {
@@ -128,13 +138,13 @@ const distance = (a: Float32Array, b: Float32Array) => {
 };
 
 describe.each([
-  ['relu', true],
-  ['relu', false],
-  ['swiglu', true],
-  ['swiglu', false],
-] as const)('the pass by hand (%s, tied: %s)', (activation, tied) => {
+  ['relu', true, 2, 2],
+  ['relu', false, 2, 2],
+  ['swiglu', true, 3, 4],
+  ['swiglu', false, 1, 1],
+] as const)('the pass by hand (%s, tied: %s, %i layers, %i heads)', (activation, tied, layers, heads) => {
   it('gives the loss and every gradient of the plain definition, padding present', () => {
-    const config = configure(activation, tied);
+    const config = configure(activation, tied, layers, heads);
     const tensors = startingWeights(config);
     const rows = makeRows();
     const mine = own(config, rows, tensors);
@@ -167,10 +177,11 @@ describe('the loss', () => {
   it('and the gradient do not see what stands in the padding', () => {
     const rows = makeRows();
     const plain = own(config, rows, tensors);
-    const other = own(config, rows, tensors, (ids) => {
+    const change = (ids: Int32Array) => {
       const { time } = assemble(rows, 0);
       for (const [row, { tokens }] of rows.entries()) ids.fill(9, row * time + tokens.length - 1, (row + 1) * time);
-    });
+    };
+    const other = own(config, rows, tensors, { change });
     expect(other.loss).toBe(plain.loss);
     for (const [name, { data }] of plain.gradients)
       expect(distance(other.gradients.get(name)!.data, data), name).toBeLessThan(1e-6);
@@ -199,6 +210,20 @@ describe('the loss', () => {
     const batch = assemble(rows, end);
     expect([...batch.targets]).toEqual([2, end, 2, 3, 4, end]);
     expect(batch.tokens).toBe(2 + 4);
+  });
+});
+
+describe('without each special kernel', () => {
+  it.each(SPECIAL.map((name) => [name]))('%s, the other way gives the same', (name) => {
+    const config = configure('relu', true);
+    const tensors = startingWeights(config);
+    const [usual, other] = [undefined, new Set([name])].map((without) =>
+      own(config, makeRows(), tensors, without === undefined ? {} : { without }),
+    ) as [ReturnType<typeof own>, ReturnType<typeof own>];
+    expect(Math.abs(other.loss / usual.loss - 1)).toBeLessThan(1e-6);
+    for (const [tensor, { data }] of usual.gradients) {
+      expect(distance(other.gradients.get(tensor)!.data, data), tensor).toBeLessThan(1e-5);
+    }
   });
 });
 
