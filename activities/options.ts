@@ -8,7 +8,8 @@
  */
 import { z } from 'zod';
 import { nearest } from '../schemas/nearest.ts';
-import { Recipe, StopRule } from '../schemas/recipe.ts';
+import type { Recipe} from '../schemas/recipe.ts';
+import { StopRule } from '../schemas/recipe.ts';
 import { TaskDefaults } from '../schemas/run.ts';
 import { STAGES, stageRow } from '../schemas/stage.ts';
 import type { StageOptions } from '../schemas/stage.ts';

@@ -5,7 +5,7 @@
 import type { Completion } from '../engine/engine.ts';
 import { Problem } from '../schemas/problem.ts';
 import { Rationale } from '../schemas/rationale.ts';
-import type { FreshModel, Slice } from '../schemas/stage.ts';
+import type { FreshModel, Slice, StageInput, StageKind } from '../schemas/stage.ts';
 import type { Model } from '../schemas/checkpoint.ts';
 import { readRows, writeRows } from '../store/rows.ts';
 import { failure } from './failures.ts';
@@ -26,8 +26,13 @@ export interface SamplingPlan {
   topP: number;
 }
 
+/** What sampling needs of a shard, whatever its kind. */
+export type SamplingShard = Pick<ShardWork<StageKind>, 'task' | 'deps' | 'engine' | 'busy' | 'control'> & {
+  input: Pick<StageInput, 'run' | 'kind' | 'iteration'>;
+};
+
 /** One rationale per problem and sample, in the order of the problems. */
-export async function sampleRationales(shard: ShardWork<any>, plan: SamplingPlan): Promise<Rationale[]> {
+export async function sampleRationales(shard: SamplingShard, plan: SamplingPlan): Promise<Rationale[]> {
   const { task, input } = shard;
   const wanted = plan.problems.flatMap((problem) =>
     Array.from({ length: plan.samples }, (_, sample) => ({ problem, sample })),

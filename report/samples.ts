@@ -8,7 +8,8 @@ import { createHash } from 'node:crypto';
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import { compareStrata } from '../schemas/accuracy.ts';
 import type { IterationRecord, RunDocument } from '../schemas/run.ts';
-import { Judged, LedgerRow, Outcome } from '../schemas/verdict.ts';
+import type { Outcome } from '../schemas/verdict.ts';
+import { Judged, LedgerRow } from '../schemas/verdict.ts';
 import type { Store } from '../store/store.ts';
 import { readLines } from './artifacts.ts';
 

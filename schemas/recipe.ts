@@ -9,8 +9,8 @@
  */
 import { z } from 'zod';
 import { nearest } from './nearest.ts';
-import { SOURCES, STAGES, StageKind, stageRow } from './stage.ts';
-import type { PortType, Source } from './stage.ts';
+import { SOURCES, StageKind, stageRow } from './stage.ts';
+import type { PortType, Source , STAGES} from './stage.ts';
 
 const Ref = z
   .string()

@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { ArtifactRef, Digest } from './artifact.ts';
 import { DecoderConfig, Model } from './checkpoint.ts';
 import { Recipe } from './recipe.ts';
-import { FreshModel, Rows, RunContext, ScoreShard, STAGES, StageKind, Tally } from './stage.ts';
+import type { Tally } from './stage.ts';
+import { FreshModel, Rows, RunContext, ScoreShard, STAGES, StageKind } from './stage.ts';
 
 export const RunId = z
   .string()

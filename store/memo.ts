@@ -103,7 +103,7 @@ export async function memoised<K extends StageKind>(
   work: Work<K>,
 ): Promise<StageOutput<K>> {
   const { redo, ...asked } = input;
-  const key = memoKeyOf(input as StageInput);
+  const key = memoKeyOf(input);
   const complete = `memo/${key}`;
   // The run and iteration are part of it: attempt 1 of a fork or of a later iteration is an attempt of its own.
   const scope = sha256(canonicalJson([input.run.runId, input.iteration, input.attempt])).slice(0, 32);
@@ -119,7 +119,7 @@ export async function memoised<K extends StageKind>(
     // Its own partial output first, even if another run has completed the shard since: a re-delivery gives equal bytes.
     for (const entry of [own, whole]) {
       if (entry !== undefined && (await allThere(store, entry.output)))
-        return { ...entry.output, reused: true } as StageOutput<K>;
+        return { ...entry.output, reused: true };
     }
     if (whole !== undefined) return again(store, whole, work);
   }
@@ -137,7 +137,7 @@ export async function memoised<K extends StageKind>(
   const made: Entry<K> = {
     format: 1,
     key,
-    input: asked as StageInput<K>,
+    input: asked,
     output: withoutReused(fresh),
     attempt: input.attempt,
   };
@@ -147,11 +147,11 @@ export async function memoised<K extends StageKind>(
   const written = await store.createName(name, entry);
   const standing = written.value as Entry<K>;
   if (!written.created && standing.format === 1 && !(fresh.partial && own !== undefined)) {
-    return { ...standing.output, reused: true } as StageOutput<K>;
+    return { ...standing.output, reused: true };
   }
   // An own partial entry was found without its artifacts: what an outage left unjudged then may be judged now.
   if (!written.created) await store.replaceName(name, entry);
-  return { ...entry.output, reused: false } as StageOutput<K>;
+  return { ...entry.output, reused: false };
 }
 
 /** The input of a shard that makes this artifact; undefined if no stage made it, or the index was lost. */
@@ -177,7 +177,7 @@ async function again<K extends StageKind>(store: Store, entry: Entry<K>, work: W
     }
     throw new OutputDiffersError(differs(entry.key, before, after));
   }
-  return { ...entry.output, reused: false } as StageOutput<K>;
+  return { ...entry.output, reused: false };
 }
 
 function differs(key: string, before: string[], after: string[]): string {
@@ -205,7 +205,7 @@ async function previousOutput<K extends StageKind>(
   const rank = (entry: Entry<K>) =>
     (entry.input.run.runId === input.run.runId ? 1e12 : 0) + entry.input.iteration * 1e6 + entry.attempt;
   const [latest] = entries.sort((a, b) => rank(b) - rank(a));
-  return latest && ({ ...latest.output, reused: true } as StageOutput<K>);
+  return latest && ({ ...latest.output, reused: true });
 }
 
 /** Works on from `previous`; from nothing if what that refers to turns out to be damaged. */
@@ -223,5 +223,5 @@ async function workFrom<K extends StageKind>(previous: StageOutput<K> | undefine
 /** Activities may hand over a whole StageOutput; `reused` says something of a delivery, not of the shard. */
 function withoutReused<K extends StageKind>(fresh: Fresh<K>): Fresh<K> {
   const { reused: _, ...output } = fresh as StageOutput<K>;
-  return output as Fresh<K>;
+  return output;
 }

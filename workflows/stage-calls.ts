@@ -103,7 +103,7 @@ export class StageCalls {
     const call = activityOf(input.kind, rule, summary);
     for (;;) {
       try {
-        return (await call(input as unknown as StageInput)) as unknown as StageOutput<K>;
+        return (await call(input)) as unknown as StageOutput<K>;
       } catch (error) {
         const digest = damagedDigest(error);
         if (digest === undefined) throw error;

@@ -124,7 +124,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       status.shards = shards.length;
       status.state = 'running';
       const running = shards.map(async (shard) => {
-        const output = (await calls.run(await shard)) as Output;
+        const output: Output = await calls.run<StageKind>(await shard);
         status.shardsDone++;
         return output;
       });

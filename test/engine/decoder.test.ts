@@ -41,7 +41,7 @@ describe('Decoder', () => {
           for (const [id, value] of expected.entries())
             worst = Math.max(worst, Math.abs(value - values[slot * VOCAB + id]!));
           next[slot] = 2 + ((step * 5 + slot) % 18);
-          sequence.push(next[slot]!);
+          sequence.push(next[slot]);
         }
         const ids = ints([decoder.slots], next);
         logits = decoder.step(cache, ids);

@@ -24,7 +24,7 @@ export function plainLogits({ config, tensors }: Checkpoint, ids: readonly numbe
     const causal = tf.tensor(
       Array.from({ length: time }, (_, q) => Array.from({ length: time }, (_, k) => (k > q ? -1e9 : 0))),
     );
-    let x: ReturnType<typeof weight> = tf.gather(weight('model.embed_tokens.weight'), ids as number[]);
+    let x: ReturnType<typeof weight> = tf.gather(weight('model.embed_tokens.weight'), ids);
     for (let layer = 0; layer < layers; layer++) {
       const at = `model.layers.${layer}.`;
       const n = norm(x, `${at}input_layernorm.weight`);

@@ -42,12 +42,13 @@ export const rules: Record<string, Rule> = {
     why: 'workflow code must replay the same, so it reaches nothing that a sandbox cannot hold',
   },
   activities: {
-    from: ['schemas', 'tasks', 'verifiers', 'engine/engine.ts', 'store/store.ts', 'store/memo.ts'],
+    from: ['schemas', 'tasks', 'verifiers', 'engine/engine.ts', 'store/store.ts', 'store/memo.ts', 'store/rows.ts'],
     why: 'activities get engines and stores handed in; they know the interfaces only',
   },
   report: { from: ['schemas', 'store'], why: 'a report is made from the archive, without a server' },
   cli: {
-    from: ['schemas', 'recipes', 'report', config, locate],
+    // The archive is a store; a plan (--dry-run, bad input told before anything starts) is what `resolve` would make of it.
+    from: ['schemas', 'recipes', 'report', 'store', 'tasks', 'activities/resolve.ts', config, locate],
     why: 'the command line talks to a server and an archive; work is done by workers',
   },
   workers: {
@@ -70,6 +71,10 @@ const free = ['test', 'bench', 'vitest.config.ts', 'eslint.config.mjs'];
 export const environmentReaders: Record<string, string> = {
   [config]: 'the typed settings',
   'engine/tfjs/native.ts': 'TensorFlow takes its threads from the environment before it loads',
+  'engine/tfjs/engine.ts': 'flags of the library that may move a bit are part of the fingerprint',
+  'engine/host.ts': 'hands its own environment, with the threads set, to the engine it starts',
+  'engine/child.ts': 'a process of its own, told by its parent what to be',
+  'bench/': 'measurements are set up by hand',
   'scripts/': 'set-up runs before the settings can be loaded',
   'bin/': 'as set-up',
   'test/': 'tests hand a changed environment to the processes they start',

@@ -30,7 +30,7 @@ async function atEachCall(
     );
     if (error === undefined && calls() < at) return at - 1;
     // The store's own clean-up may swallow the kill; what counts is what is on the disk.
-    if (error !== undefined && !(error instanceof Killed)) throw error;
+    if (error !== undefined && !(error instanceof Killed)) throw error as Error;
     await check(await createLocalStore(folder), folder);
   }
 }

@@ -149,7 +149,7 @@ describe('invariants of a run', () => {
       kinds.add(input.kind);
       const mock = new MockActivityEnvironment();
       const activity = again[input.kind] as (input: StageInput) => Promise<{ outputs: unknown; reused: boolean }>;
-      const deliver = async () => (await mock.run(activity, input)) as { outputs: unknown; reused: boolean };
+      const deliver = () => mock.run<[StageInput], { outputs: unknown; reused: boolean }, typeof activity>(activity, input);
       const remembered = await deliver();
       expect(remembered.reused).toBe(true);
       await first.store.removeName(`memo/${memoKeyOf(input)}`);
