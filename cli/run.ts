@@ -36,6 +36,8 @@ export async function run(context: Context, name: string, options: RunOptions & 
   leaving.orderly();
   let runId: string;
   try {
+    if (leaving.signal.aborted)
+      throw new CliError(EXIT.detached, 'Interrupted', 'interrupted before the run was started');
     runId = await start(session, input, options.runId, taken);
   } catch (error) {
     await session.close();

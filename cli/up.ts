@@ -27,6 +27,7 @@ export async function up(context: Context): Promise<number> {
       session.onFailed((error) => {
         fail(asCliError(error));
       });
+      if (leaving.signal.aborted) done();
       leaving.signal.addEventListener('abort', () => {
         done();
       });
