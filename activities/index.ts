@@ -5,6 +5,7 @@ import { draw } from './draw.ts';
 import { evaluate } from './evaluate.ts';
 import { fineTune } from './fine-tune.ts';
 import { generate } from './generate.ts';
+import { beating } from './heartbeat.ts';
 import { publish } from './publish.ts';
 import { rationalize } from './rationalize.ts';
 import { repair } from './repair.ts';
@@ -25,6 +26,18 @@ export function createActivities(deps: Dependencies) {
     'fine-tune': fineTune(deps),
     evaluate: evaluate(deps),
   };
-  return { ...stages, resolve: resolve(deps), repair: repair(deps), seal: seal(deps), publish: publish(deps) };
+  return {
+    ...stages,
+    resolve: living(resolve(deps)),
+    repair: living(repair(deps)),
+    seal: living(seal(deps)),
+    publish: living(publish(deps)),
+  };
 }
 export type Activities = ReturnType<typeof createActivities>;
+
+/** A frame's activity with heartbeats: without them a killed worker is noticed only when its whole time is up. */
+const living =
+  <A extends unknown[], R>(act: (...args: A) => Promise<R>) =>
+  (...args: A): Promise<R> =>
+    beating(() => act(...args));

@@ -10,8 +10,7 @@ import { implementationDigest } from '../tasks/implementation.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
 import { failure, rethrow } from './failures.ts';
-
-const HEARTBEAT_MS = 1000;
+import { beating } from './heartbeat.ts';
 
 export interface ShardWork<K extends StageKind> {
   deps: Dependencies;
@@ -42,13 +41,11 @@ export function stageActivity<K extends StageKind>(
     const { run } = input;
     const fields = { run: run.runId, iteration: input.iteration, stage: input.stage, shard: input.shard.index };
     let progress: EngineProgress = { done: 0, total: 0, tokensPerSecond: 0 };
-    const beat = () => context.heartbeat({ stage: input.stage, shard: input.shard.index, ...progress });
-    const timer = setInterval(beat, HEARTBEAT_MS);
-    beat();
     const span = (what: string, from: number) =>
       deps.span({ at: new Date(from).toISOString(), what, ...fields, seconds: (Date.now() - from) / 1000 });
     const began = Date.now();
-    try {
+    const told = () => ({ stage: input.stage, shard: input.shard.index, ...progress });
+    const act = async () => {
       const task = taskOf(deps, run.task);
       await sameImplementation(task, run.implementation);
       const output = await memoised<K>(deps.store, input, async (previous) => {
@@ -61,10 +58,10 @@ export function stageActivity<K extends StageKind>(
           previous,
           control: { signal: context.cancellationSignal, onProgress: (next) => (progress = next) },
           engine: () => engineOf(deps, run.engine, run.fingerprint),
-          busy: async (what, act) => {
+          busy: async (what, engage) => {
             const start = Date.now();
             try {
-              return await act();
+              return await engage();
             } finally {
               span(what, start);
             }
@@ -75,11 +72,13 @@ export function stageActivity<K extends StageKind>(
       await afterwards?.(input);
       deps.log.info('shard done', { ...fields, reused: output.reused, seconds: output.seconds, tokens: output.tokens });
       return output;
+    };
+    try {
+      return await beating(act, told);
     } catch (error) {
       deps.log.warn('shard failed', { ...fields, error: String(error) });
       rethrow(error);
     } finally {
-      clearInterval(timer);
       span('activity', began);
     }
   };

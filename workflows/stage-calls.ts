@@ -15,9 +15,10 @@ import type { StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
 const RETRY = { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterval: '10s' } as const;
 const REPAIRS = 2;
 
-/** Small activities of a run's frame: quick, so a dead worker costs little. */
+/** Activities of a run's frame: quick, though resolve may wait for an engine's start. A dead worker is noticed within 6 s. */
 export const frame = proxyActivities<Pick<Activities, 'resolve' | 'seal' | 'publish' | 'repair'>>({
-  startToCloseTimeout: '2m',
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: '6s',
   retry: { ...RETRY, maximumAttempts: 60, nonRetryableErrorTypes: NON_RETRYABLE },
 });
 /** For documents that are written between iterations: no round trip through the server. */
