@@ -199,15 +199,19 @@ export class DurableFiles {
     return target;
   }
 
-  /** Drops temporary files older than a day whose process is gone. Never fails: it is housekeeping. */
+  /**
+   * Drops temporary files whose process is gone, and those of unknown makers after a day. Never fails: it is housekeeping.
+   * Killed workers would else leave a file each; a day's kills are many in a chaos test, and large with large checkpoints.
+   */
   async removeStale(now = Date.now()): Promise<void> {
     const folder = path.join(this.folder, 'tmp');
     for (const entry of await this.fs.readdir(folder).catch(() => [])) {
       const file = path.join(folder, entry);
       const [, pid, start] = /^(\d+)-(\d+)-/.exec(entry) ?? [];
       try {
-        if (now - (await this.fs.stat(file)).mtimeMs < DAY_MS) continue;
-        if (pid !== undefined && start !== undefined && isAlive(Number(pid), start)) continue;
+        if (pid === undefined || start === undefined) {
+          if (now - (await this.fs.stat(file)).mtimeMs < DAY_MS) continue;
+        } else if (isAlive(Number(pid), start)) continue;
         await this.fs.unlink(file);
       } catch {
         // Gone already, or a read-only store that can still be read.
