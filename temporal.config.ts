@@ -42,8 +42,8 @@ export const settings = {
   } satisfies Record<string, EngineSettings> as Record<string, EngineSettings>,
   defaultEngine: env.STARTRAIL_ENGINE ?? 'tfjs',
 
-  /** A snapshot inside a fine-tune every so often: what a kill costs at most. */
-  snapshotEveryMs: 5_000,
+  /** A snapshot inside a fine-tune every so often: what a kill costs at most. The bytes that come out do not depend on it. */
+  snapshotEveryMs: Number(env.STARTRAIL_SNAPSHOT_MS ?? 5_000),
 
   /** Shards of one stage under way at once: one works, the next is at hand. */
   shardsInFlight: 2,
