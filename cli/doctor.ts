@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { SETUP_CURE } from './embedded.ts';
 import { EXIT } from './exit.ts';
 import { checkFormat, homePaths, livingOwner, readJson } from './home.ts';
-import { locateTemporal } from './parts.ts';
+import { locateTemporal } from '../scripts/setup/locate.mjs';
 import type { Context } from './parts.ts';
 import { Ports, tryPort } from './ports.ts';
 import { byteSize } from './terminal.ts';
@@ -75,7 +75,7 @@ async function checkTensorflow(): Promise<Check> {
 }
 
 async function checkTemporal(): Promise<Check> {
-  const binary = await locateTemporal();
+  const binary = locateTemporal();
   if (binary === undefined) return missing('temporal', 'no Temporal CLI', SETUP_CURE);
   try {
     const { stdout } = await run(binary, ['--version'], { timeout: 20_000 });

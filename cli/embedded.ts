@@ -13,6 +13,7 @@ import type { Lock } from './lock.ts';
 import { choosePorts } from './ports.ts';
 import { endProcess, findByCommand } from './process-identity.ts';
 import { serverNeedle, superviseServer } from './server-process.ts';
+import type { Supervised } from './supervise.ts';
 import { superviseWorker, workerNeedle, workerProgram } from './worker-process.ts';
 
 export interface Embedded {
@@ -84,11 +85,12 @@ async function startOwned(options: EmbeddedOptions, temporal: string, paths: Hom
     worker: null,
     startedAt: new Date().toISOString(),
   };
+  const children: { server?: Supervised; worker?: Supervised } = {};
   let written = true;
   const changed = () => {
     if (!written) return;
-    entry.server = server?.identity ?? null;
-    entry.worker = worker?.identity ?? null;
+    entry.server = children.server?.identity ?? null;
+    entry.worker = children.worker?.identity ?? null;
     try {
       writeJson(paths.owner, entry);
     } catch (error) {
@@ -96,27 +98,25 @@ async function startOwned(options: EmbeddedOptions, temporal: string, paths: Hom
       options.say(`cannot write ${paths.owner}: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
-  let worker: ReturnType<typeof superviseWorker> | undefined;
-  let server: ReturnType<typeof superviseServer> | undefined;
   const killNow = () => {
-    worker?.killNow();
-    server?.killNow();
+    children.worker?.killNow();
+    children.server?.killNow();
   };
   process.on('exit', killNow);
   const hooks = { say: options.say, changed };
   const stop = async () => {
     entry.state = 'ending';
     changed();
-    await worker?.stop(GRACE.workerMs);
-    await server?.stop(GRACE.serverMs);
+    await children.worker?.stop(GRACE.workerMs);
+    await children.server?.stop(GRACE.serverMs);
     written = false;
     process.off('exit', killNow);
   };
-  server = superviseServer(temporal, paths, ports, hooks);
-  worker = superviseWorker(
+  const server = (children.server = superviseServer(temporal, paths, ports, hooks));
+  const worker = (children.worker = superviseWorker(
     { paths, address: entry.address, namespace: entry.namespace, program: options.worker ?? workerProgram() },
     hooks,
-  );
+  ));
   changed();
   const failed = Promise.race([server.failed, worker.failed]);
   failed.catch(() => undefined);

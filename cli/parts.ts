@@ -1,6 +1,7 @@
 /** What the commands share: settings, store, where the Temporal CLI is. Tests make a context of their own. */
 import { existsSync } from 'node:fs';
 import { createLocalStore } from '../store/local.ts';
+import { locateTemporal } from '../scripts/setup/locate.mjs';
 import type { Store } from '../store/store.ts';
 import { settings } from '../temporal.config.ts';
 import { CliError, EXIT } from './exit.ts';
@@ -19,17 +20,6 @@ export interface Context {
 
 export const contextOf = (terminal: Terminal): Context => ({ home: settings.home, server: settings.server, terminal });
 
-const load = (file: string): Promise<unknown> => import(new URL(file, import.meta.url).href);
-
-export async function locateTemporal(): Promise<string | undefined> {
-  try {
-    const found = (await load('../scripts/setup/locate.mjs')) as { locateTemporal(): string | undefined };
-    return found.locateTemporal();
-  } catch {
-    return process.env.STARTRAIL_TEMPORAL;
-  }
-}
-
 export const openStore = (home: string): Promise<Store> => createLocalStore(homePaths(home).store);
 
 /** The store of a home that is there, for commands that only read; they make nothing. */
@@ -39,7 +29,7 @@ export async function readStore(home: string): Promise<Store | undefined> {
   return existsSync(paths.store) ? openStore(home) : undefined;
 }
 
-export const session = async (
+export const session = (
   context: Context,
   verb: string,
   say: (text: string) => void,
@@ -48,7 +38,7 @@ export const session = async (
   openSession({
     home: context.home,
     server: context.server,
-    temporal: context.server.mode === 'embedded' ? await locateTemporal() : undefined,
+    temporal: context.server.mode === 'embedded' ? locateTemporal() : undefined,
     verb,
     say,
     mustOwn,

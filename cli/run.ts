@@ -1,6 +1,7 @@
 /** `run <recipe, task or file.json>`: starts a run and follows it. */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { RunInput, WORKFLOWS } from '../schemas/run.ts';
+import type { RunInput } from '../schemas/run.ts';
+import { WORKFLOWS } from '../schemas/run.ts';
 import { taskQueues } from '../temporal.config.ts';
 import { runIds } from './document.ts';
 import { dryRun } from './dry-run.ts';

@@ -13,7 +13,6 @@ export interface Terminal {
   columns(): number;
 }
 
-// eslint-disable-next-line no-control-regex -- these are what is stripped
 export const clean = (text: string): string => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
 
 export function openTerminal(json: boolean): Terminal {
