@@ -71,5 +71,5 @@ function works(name: Special): boolean {
       own.dispose();
       other.dispose();
     }
-  }) as unknown as boolean;
+  });
 }

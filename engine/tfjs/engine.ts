@@ -12,6 +12,7 @@ import type { Engine, EngineDescription, LocalCheckpoint } from '../engine.ts';
 import { DECODER_VERSION, LARGEST_SLOTS } from './decoder.ts';
 import { threads } from './native.ts';
 import { libraryVersion } from './raw.ts';
+import { TRAINER_VERSION } from './optimizer.ts';
 import { readCheckpoint } from './safetensors.ts';
 import { Sampler } from './sampler.ts';
 
@@ -80,7 +81,13 @@ export function createTfjsEngine(): Engine {
 export function describeTfjs(): EngineDescription {
   const require = createRequire(import.meta.url);
   const { version } = require('@tensorflow/tfjs-node-gpu/package.json') as { version: string };
-  const limits = ['TF_ENABLE_ONEDNN_OPTS', 'ONEDNN_MAX_CPU_ISA', 'DNNL_MAX_CPU_ISA', 'ONEDNN_DEFAULT_FPMATH_MODE']
+  const limits = [
+    'TF_ENABLE_ONEDNN_OPTS',
+    'ONEDNN_MAX_CPU_ISA',
+    'DNNL_MAX_CPU_ISA',
+    'ONEDNN_DEFAULT_FPMATH_MODE',
+    'STARTRAIL_ENGINE_GRAPH',
+  ]
     .filter((name) => process.env[name] !== undefined)
     .map((name) => `${name}=${process.env[name]}`);
   const facts = [
@@ -91,6 +98,7 @@ export function describeTfjs(): EngineDescription {
     ...limits,
     `${threads} threads`,
     `decoder v${DECODER_VERSION}`,
+    `trainer v${TRAINER_VERSION}`,
     `${LARGEST_SLOTS} slots`,
   ];
   const hash = createHash('sha256').update(facts.join('\n')).digest('hex').slice(0, 12);

@@ -15,6 +15,7 @@
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import type { Kernels } from './kernels.ts';
 import type { Layout } from './layout.ts';
+import { exp, log, sinCos } from './portable-math.ts';
 
 /**
  * What a pass reads besides the weights. Padding may hold any id: causality keeps it from every row that counts. Sizes are
@@ -42,15 +43,16 @@ export interface PassInputs<V> {
 /** The tables of `PassInputs`: functions of the config alone. */
 export function makeTables({ dModel, heads, context, ropeTheta }: DecoderConfig) {
   const half = dModel / heads / 2;
+  const frequencies = Array.from({ length: half }, (_, j) => exp((-j / half) * log(ropeTheta)));
   const rotations = new Float32Array(4 * context * half * 2);
   let at = 0;
   for (const direction of [1, -1]) {
     for (const scale of [1 / Math.sqrt(2 * half), 1]) {
       for (let t = 0; t < context; t++) {
         for (let j = 0; j < half; j++) {
-          const angle = t * ropeTheta ** (-j / half);
-          rotations[at++] = Math.cos(angle) * scale;
-          rotations[at++] = direction * Math.sin(angle) * scale;
+          const [sin, cos] = sinCos(t * frequencies[j]!);
+          rotations[at++] = cos * scale;
+          rotations[at++] = direction * sin * scale;
         }
       }
     }

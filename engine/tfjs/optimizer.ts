@@ -7,6 +7,9 @@
 import type { TrainSchedule } from '../../schemas/checkpoint.ts';
 import type { Kernels } from './kernels.ts';
 
+/** Enters the fingerprint: raise it with every change of training that can move a bit. */
+export const TRAINER_VERSION = 1;
+
 /** Everything that a step changes; each [layout.size] float32. */
 export interface TrainState<V> {
   weights: V;
@@ -26,6 +29,15 @@ export interface StepScalars<V> {
   epsilon: V;
 }
 
+/** base to the power of a whole number, by multiplications alone: `**` may differ between versions of V8. */
+function power(base: number, exponent: number): number {
+  let result = 1;
+  for (let factor = base, rest = exponent; rest > 0; rest = Math.floor(rest / 2), factor *= factor) {
+    if (rest % 2 === 1) result *= factor;
+  }
+  return result;
+}
+
 /** The scalars of `step` (0-based: t = step + 1). */
 export function stepScalars(
   schedule: TrainSchedule,
@@ -33,10 +45,10 @@ export function stepScalars(
   learningRate: number,
   tokens: number,
 ): StepScalars<number> {
-  const root = Math.sqrt(1 - schedule.beta2 ** (step + 1));
+  const root = Math.sqrt(1 - power(schedule.beta2, step + 1));
   return {
     inverseTokens: 1 / tokens,
-    stepSize: (learningRate * root) / (1 - schedule.beta1 ** (step + 1)),
+    stepSize: (learningRate * root) / (1 - power(schedule.beta1, step + 1)),
     epsilon: schedule.epsilon * root,
   };
 }

@@ -150,7 +150,7 @@ export async function readSafetensors(
     const buffer = bytes.buffer as ArrayBuffer;
     const aligned = at % array.BYTES_PER_ELEMENT === 0;
     const data = aligned ? new array(buffer, at, sizeOf(shape)) : new array(buffer.slice(at, at + expected));
-    tensors.set(name, { name, shape, data } as StoredTensor);
+    tensors.set(name, { name, shape, data });
   }
   let reached = 0;
   for (const [begin, end, name] of spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {

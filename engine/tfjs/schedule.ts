@@ -4,6 +4,7 @@
  *   learningRateAt({ steps: 10, warmupSteps: 2, learningRate: 1, decay: 'linear', … }, 0)   // 0.5
  */
 import type { TrainSchedule } from '../../schemas/checkpoint.ts';
+import { sinCos } from './portable-math.ts';
 
 /**
  * The rate applied at `step` (0-based): lr·(step + 1)/warmup during warm-up; then, with u = (step − warmup)/(steps − warmup),
@@ -14,5 +15,5 @@ export function learningRateAt(schedule: TrainSchedule, step: number): number {
   if (step < warmupSteps) return (learningRate * (step + 1)) / warmupSteps;
   if (decay === 'constant') return learningRate;
   const done = (step - warmupSteps) / (steps - warmupSteps);
-  return learningRate * (decay === 'linear' ? 1 - done : (1 + Math.cos(Math.PI * done)) / 2);
+  return learningRate * (decay === 'linear' ? 1 - done : (1 + sinCos(Math.PI * done)[1]) / 2);
 }

@@ -72,7 +72,7 @@ function plainLoss(config: DecoderConfig, rows: TokenRow[], tensors: Map<string,
           .bandPart(tf.ones([time, time]), -1, 0)
           .sub(1)
           .mul(1e9);
-        outputs.push(tf.matMul(tf.softmax(scores.add(causal) as any), part('v')));
+        outputs.push(tf.matMul(tf.softmax(scores.add(causal)), part('v')));
       }
       x = x.add(linear(tf.concat(outputs, 1), at('self_attn.o_proj')));
       const m = norm(x, at('post_attention_layernorm'));
@@ -152,7 +152,7 @@ describe.each([
     tf.tidy(() => {
       const variables = names.map((name) => tf.tensor(tensors.get(name)!.data, tensors.get(name)!.shape));
       const f = (...values: Tensor[]) => plainLoss(config, rows, new Map(names.map((name, i) => [name, values[i]!])));
-      const { value, grads } = tf.valueAndGrads(f as any)(variables);
+      const { value, grads } = tf.valueAndGrads(f)(variables);
       expect(Math.abs(mine.loss / value.dataSync()[0]! - 1)).toBeLessThan(1e-5);
       expect(grads.length).toBe(names.length);
       for (const [i, name] of names.entries()) {

@@ -24,11 +24,11 @@ const rowsOf = (batch: number) =>
     promptLength: 1 + (row % 3),
   }));
 
-function trained(config: DecoderConfig, mode: StepMode, steps: number) {
+function trained(config: DecoderConfig, mode: StepMode, steps: number, clipNorm = schedule.clipNorm) {
   const layout = parameterLayout(config);
   const zeros = () => new Float32Array(layout.size);
   const start = { weights: flatten(layout, initialTensors(config, SEED)), first: zeros(), second: zeros() };
-  const step = new TrainStep(layout, schedule, start, mode);
+  const step = new TrainStep(layout, { ...schedule, clipNorm }, start, mode);
   const losses = Array.from({ length: steps }, (_, i) => step.run(assemble(rowsOf(i), 0), i, 1e-2));
   const result = { losses, start, ...step.read() };
   step.dispose();
@@ -66,5 +66,9 @@ describe.each(['relu', 'swiglu'] as const)('a step (%s)', (activation) => {
       expect(Math.abs(second[i]! - 0.001 * x * x)).toBeLessThan(1e-5 * x * x + 1e-12);
       expect(Math.abs(weights[i]! - (start.weights[i]! - (1e-2 * x) / (Math.abs(x) + 1e-8)))).toBeLessThan(2e-5);
     });
+  });
+
+  it('does not scale a gradient within the norm allowed', () => {
+    expect(trained(config, 'graph', 1, 1e3).first).toEqual(trained(config, 'graph', 1, 1e6).first);
   });
 });
