@@ -74,7 +74,7 @@ async function train({ deps, input, task, engine, control, busy }: ShardWork<'fi
     batchSize: options.batchSize,
     clipNorm: options.clipNorm,
     beta1: 0.9,
-    beta2: 0.999,
+    beta2: options.beta2,
     epsilon: 1e-8,
   };
   const key = memoKeyOf(input);

@@ -45,8 +45,8 @@ export const escapeHtml = (text: string): string => visible(text).replace(/[&<>"
 function render(part: Part): string {
   if (part === null || part === undefined || part === false) return '';
   if (part instanceof Markup) return part.text;
-  if (Array.isArray(part)) return part.map(render).join('');
-  return escapeHtml(String(part));
+  if (typeof part === 'string' || typeof part === 'number') return escapeHtml(String(part));
+  return part.map(render).join('');
 }
 
 /** Markup from a template; every value is escaped unless it is markup itself. Lists are joined, null and false left out. */

@@ -64,6 +64,8 @@ const trainingOptions = {
   decay: z.enum(['constant', 'linear', 'cosine']).default('constant'),
   batchSize: z.int().min(1).max(65_536).default(8),
   clipNorm: z.number().positive().default(1),
+  /** Adam's second decay; a short run of a small model learns faster with less memory than the usual .999. */
+  beta2: z.number().min(0).lt(1).default(0.999),
   /** Share (0..1) of the seed triples that also enter in the hinted prompt form. */
   hintedSeeds: z.number().min(0).max(1).default(1),
 };

@@ -37,8 +37,14 @@ export function log(x: number): number {
   if (!(x > 0) || x === Infinity) throw new RangeError(`log of ${x}`);
   let k = 0;
   let m = x;
-  while (m > 1.5) ((m /= 2), k++);
-  while (m < 0.75) ((m *= 2), k--);
+  while (m > 1.5) {
+    m /= 2;
+    k++;
+  }
+  while (m < 0.75) {
+    m *= 2;
+    k--;
+  }
   // log m = 2 artanh((m − 1)/(m + 1)), |argument| ≤ 0.2
   const z = (m - 1) / (m + 1);
   let sum = 0;

@@ -139,6 +139,6 @@ export class DecoderWeights {
   #angles(position: number, cos: Float32Array, sin: Float32Array, at: number): void {
     const half = this.#frequencies.length;
     for (let column = 0; column < this.#config.dModel; column++)
-      [sin[at + column], cos[at + column]] = sinCos(position * this.#frequencies[column % half]!) as [number, number];
+      [sin[at + column], cos[at + column]] = sinCos(position * this.#frequencies[column % half]!);
   }
 }

@@ -23,7 +23,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { homePaths, readOwner } from '../../cli/home.ts';
 import { identityOf, isAlive } from '../../cli/process-identity.ts';
-import { locateTemporal } from '../../cli/parts.ts';
+import { locateTemporal } from '../../scripts/setup/locate.mjs';
 import type { RunDocument } from '../../schemas/run.ts';
 import type { StageInput, StageOutput } from '../../schemas/stage.ts';
 import { digestsOf } from '../../store/memo.ts';
@@ -114,7 +114,7 @@ export class Home {
       env: {
         ...process.env,
         STARTRAIL_HOME: this.folder,
-        STARTRAIL_TEMPORAL: await locateTemporal(),
+        STARTRAIL_TEMPORAL: locateTemporal(),
         STARTRAIL_SNAPSHOT_MS: String(SNAPSHOT_MS),
         STARTRAIL_ENGINE_THREADS: '1',
       },

@@ -82,6 +82,7 @@ export function inputsOfAllKinds(): StageInput[] {
       decay: 'constant',
       batchSize: 8,
       clipNorm: 1,
+      beta2: 0.999,
       hintedSeeds: 1,
     },
     inputs: { examples: examples[0], seeds: examples[1], from: model('base') },
