@@ -8,11 +8,15 @@ import { STAGES, StageKind } from './schemas/stage.ts';
 import type { StageRule } from './schemas/run.ts';
 
 const env = process.env;
+/** Two unless told otherwise, on any machine: the count is part of the fingerprint, and small models gain nothing from more. */
+const threads = Number(env.STARTRAIL_ENGINE_THREADS ?? 2);
 
 export interface EngineSettings {
   kind: 'tfjs' | 'scripted';
-  /** Threads of one engine process; part of the fingerprint. */
+  /** Threads of the process that trains; part of the fingerprint. */
   threads: number;
+  /** Processes of one thread each that rows are dealt to for sampling; 0 = the process that trains samples too. */
+  lanes: number;
   /** An engine without progress for so long is ended and the attempt retried. */
   hungAfterMs: number;
 }
@@ -37,8 +41,8 @@ export const settings = {
       : ({ mode: 'remote', address: env.STARTRAIL_ADDRESS, namespace: env.STARTRAIL_NAMESPACE ?? 'default' } as const),
 
   engines: {
-    tfjs: { kind: 'tfjs', threads: Number(env.STARTRAIL_ENGINE_THREADS ?? 2), hungAfterMs: 60_000 },
-    scripted: { kind: 'scripted', threads: 1, hungAfterMs: 5_000 },
+    tfjs: { kind: 'tfjs', threads, lanes: threads > 1 ? threads : 0, hungAfterMs: 60_000 },
+    scripted: { kind: 'scripted', threads: 1, lanes: 0, hungAfterMs: 5_000 },
   } satisfies Record<string, EngineSettings> as Record<string, EngineSettings>,
   defaultEngine: env.STARTRAIL_ENGINE ?? 'tfjs',
 

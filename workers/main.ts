@@ -12,12 +12,14 @@ import { parseArgs } from 'node:util';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import type { Dependencies } from '../activities/dependencies.ts';
+import type { Engine } from '../engine/engine.ts';
 import { createHostedEngine } from '../engine/host.ts';
+import { createLanedEngine } from '../engine/lanes.ts';
 import { recipeById, recipeIds } from '../recipes/index.ts';
 import { createLocalStore } from '../store/local.ts';
 import { taskById, taskIds } from '../tasks/index.ts';
 import { settings, stageRules, taskQueues } from '../temporal.config.ts';
-import type { Role } from '../temporal.config.ts';
+import type { EngineSettings, Role } from '../temporal.config.ts';
 import { workflowBundle } from './bundle.ts';
 import { createLog, installRuntimeLog } from './log.ts';
 
@@ -33,6 +35,13 @@ const say = (event: object) => process.stdout.write(`${JSON.stringify(event)}\n`
 /** Activities of a role that may run at once: one works on the engine, the next is at hand. */
 const CONCURRENCY: Record<Role, number> = { control: 4, sample: 2, verify: 2, train: 1 };
 
+/** An engine in child processes, started at its first request: one that trains, and lanes that sample. */
+function startEngine({ kind, threads, lanes, hungAfterMs }: EngineSettings, log: (line: string) => void): Engine {
+  const hosted = (count: number) => createHostedEngine({ entry: kind, threads: count, hungAfterMs, log });
+  if (lanes === 0) return hosted(threads);
+  return createLanedEngine({ sampling: Array.from({ length: lanes }, () => hosted(1)), training: hosted(threads) });
+}
+
 async function main(): Promise<void> {
   const home = path.resolve(args.home);
   const log = createLog(home, 'worker', settings.log.level);
@@ -46,9 +55,9 @@ async function main(): Promise<void> {
       });
 
   const engines = new Map(
-    Object.entries(settings.engines).map(([name, { kind, threads, hungAfterMs }]) => [
+    Object.entries(settings.engines).map(([name, engine]) => [
       name,
-      createHostedEngine({ entry: kind, threads, hungAfterMs, log: (line) => log.info({ engine: name }, line) }),
+      startEngine(engine, (line) => log.info({ engine: name }, line)),
     ]),
   );
   const spans = path.join(home, 'logs', 'spans.jsonl');

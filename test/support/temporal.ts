@@ -57,6 +57,13 @@ export function scriptedAdder(): Engine {
   });
 }
 
+/** Made once per test process. */
+export const workflowBundle = (): Promise<WorkflowBundle> =>
+  (bundle ??= bundleWorkflowCode({
+    workflowsPath: new URL('../../workflows/index.ts', import.meta.url).pathname,
+    logger: quiet,
+  }));
+
 export interface Bench {
   env: TestWorkflowEnvironment;
   store: Store;
@@ -100,11 +107,7 @@ export async function createBench(
     span: (span) => spans.push(span),
     log: { info: () => undefined, warn: () => undefined },
   };
-  bundle ??= bundleWorkflowCode({
-    workflowsPath: new URL('../../workflows/index.ts', import.meta.url).pathname,
-    logger: quiet,
-  });
-  const workflowBundle = await bundle;
+  const bundled = await workflowBundle();
   return {
     env,
     store,
@@ -120,7 +123,7 @@ export async function createBench(
             connection: env.nativeConnection,
             taskQueue: taskQueue + suffix,
             activities,
-            ...(role === 'control' ? { workflowBundle } : {}),
+            ...(role === 'control' ? { workflowBundle: bundled } : {}),
             maxHeartbeatThrottleInterval: '200ms',
             shutdownForceTime: '2s',
           }),

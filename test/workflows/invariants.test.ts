@@ -117,26 +117,30 @@ describe('invariants of a run', () => {
     }
   });
 
-  it('I3: with a verifier that fails for some problems, those are unjudged, not wrong, and not trained on', { timeout: 180_000 }, async () => {
-    const broken: Task = {
-      ...addition,
-      id: 'addition-outage',
-      judge: (problem, text) => {
-        if (Number(problem.data.a) % 3 === 0) throw new Error('the judge is out');
-        return addition.judge(problem, text);
-      },
-    };
-    const on = await bench({ tasks: [broken] });
-    const run = await finished(on, 'outage', smallRun({ task: 'addition-outage', iterations: 1 }));
-    const { ledger, drawn, partial, examples, ledgerRef } = run.iterations[1] as RunDocument['iterations'][number];
-    expect(ledger.acceptedFree + ledger.acceptedHinted + ledger.rejected + ledger.unjudged).toBe(drawn);
-    expect(ledger.unjudged).toBeGreaterThan(5);
-    expect(partial).toBe(true);
-    for (const row of await readRows(on.store, slice([ledgerRef]), LedgerRow))
-      expect(row.outcome === 'unjudged').toBe(Number(row.problem.split('+')[0]) % 3 === 0);
-    for (const row of await readRows(on.store, slice(examples), Example))
-      expect(Number(row.problem.split('+')[0]) % 3).not.toBe(0);
-  });
+  it(
+    'I3: with a verifier that fails for some problems, those are unjudged, not wrong, and not trained on',
+    { timeout: 180_000 },
+    async () => {
+      const broken: Task = {
+        ...addition,
+        id: 'addition-outage',
+        judge: (problem, text) => {
+          if (Number(problem.data.a) % 3 === 0) throw new Error('the judge is out');
+          return addition.judge(problem, text);
+        },
+      };
+      const on = await bench({ tasks: [broken] });
+      const run = await finished(on, 'outage', smallRun({ task: 'addition-outage', iterations: 1 }));
+      const { ledger, drawn, partial, examples, ledgerRef } = run.iterations[1] as RunDocument['iterations'][number];
+      expect(ledger.acceptedFree + ledger.acceptedHinted + ledger.rejected + ledger.unjudged).toBe(drawn);
+      expect(ledger.unjudged).toBeGreaterThan(5);
+      expect(partial).toBe(true);
+      for (const row of await readRows(on.store, slice([ledgerRef]), LedgerRow))
+        expect(row.outcome === 'unjudged').toBe(Number(row.problem.split('+')[0]) % 3 === 0);
+      for (const row of await readRows(on.store, slice(examples), Example))
+        expect(Number(row.problem.split('+')[0]) % 3).not.toBe(0);
+    },
+  );
 
   it('I4: an activity that is delivered again yields the same bytes, also when the memo has forgotten it', async () => {
     const again = createActivities(first.deps);
@@ -149,7 +153,8 @@ describe('invariants of a run', () => {
       kinds.add(input.kind);
       const mock = new MockActivityEnvironment();
       const activity = again[input.kind] as (input: StageInput) => Promise<{ outputs: unknown; reused: boolean }>;
-      const deliver = () => mock.run<[StageInput], { outputs: unknown; reused: boolean }, typeof activity>(activity, input);
+      const deliver = () =>
+        mock.run<[StageInput], { outputs: unknown; reused: boolean }, typeof activity>(activity, input);
       const remembered = await deliver();
       expect(remembered.reused).toBe(true);
       await first.store.removeName(`memo/${memoKeyOf(input)}`);
