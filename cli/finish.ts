@@ -63,7 +63,7 @@ export async function followToEnd(
   const options = {
     runId,
     session,
-    renew: () => newSession(context, verb, view.say),
+    renew: () => newSession(context, verb),
     view,
     untilWaiting: !terminal.live,
     signal: leaving.signal,

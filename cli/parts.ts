@@ -32,17 +32,17 @@ export async function readStore(home: string): Promise<Store | undefined> {
 export const session = (
   context: Context,
   verb: string,
-  say: (text: string) => void,
-  mustOwn = false,
+  options: Partial<Pick<SessionOptions, 'say' | 'mustOwn' | 'attachOnly'>> = {},
 ): Promise<Session> =>
   openSession({
     home: context.home,
     server: context.server,
     temporal: context.server.mode === 'embedded' ? locateTemporal() : undefined,
     verb,
-    say,
-    mustOwn,
+    // Looked up at each word: a view takes the terminal over while it is there.
+    say: (text) => context.terminal.say(text),
     worker: context.worker,
+    ...options,
   });
 
 export const reattach = (runId: string): string => `./bin/startrail watch ${runId}`;

@@ -33,7 +33,7 @@ export async function run(context: Context, name: string, options: RunOptions & 
   const taken = await runIds(await openStore(context.home));
   if (options.runId !== undefined && taken.includes(options.runId)) throw exists(options.runId);
   const leaving = listenForLeave();
-  const session = await newSession(context, 'run', terminal.say);
+  const session = await newSession(context, 'run');
   leaving.orderly();
   let runId: string;
   try {

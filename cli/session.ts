@@ -36,6 +36,8 @@ export interface SessionOptions {
   temporal: string | undefined;
   /** Refuse (exit 5) instead of attaching. */
   mustOwn?: boolean;
+  /** Start nothing: throw ServerUnreachable where nobody owns the home. */
+  attachOnly?: boolean;
   /** Another program in the worker's place (tests). */
   worker?: string[];
 }
@@ -129,7 +131,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
   const until = Date.now() + WAIT.ownerMs;
   for (;;) {
-    const embedded = await startEmbedded(options);
+    const embedded = options.attachOnly ? undefined : await startEmbedded(options);
     if (embedded) return owned(embedded);
     const living = livingOwner(paths);
     if (living && options.mustOwn && living.entry?.state !== 'ending') throw homeOwned(paths, living.pid);
@@ -141,7 +143,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         // The owner is just starting its server anew, or ending.
       }
     }
-    if (Date.now() > until)
+    if (Date.now() > until || (options.attachOnly && !living))
       throw new CliError(
         EXIT.unreachable,
         'ServerUnreachable',

@@ -17,7 +17,7 @@ async function askServer(context: Context, runId: string): Promise<Look | undefi
   if (context.server.mode === 'embedded' && owner?.entry?.state !== 'ready') return undefined;
   try {
     const { emptyMemory, look } = await import('./look.ts');
-    const session = await newSession(context, 'show', () => undefined);
+    const session = await newSession(context, 'show', { attachOnly: true });
     try {
       return await look(session.connection, session.client, runId, emptyMemory(), true);
     } finally {

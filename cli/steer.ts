@@ -52,7 +52,7 @@ export async function steer(context: Context, runId: string, steering: Steering)
   if (document && isFinal(document.status)) throw hasEnded(runId, document.status);
   if (!document && context.server.mode === 'embedded' && !existsSync(homePaths(context.home).database))
     throw unknownRun(runId, known);
-  const session = await newSession(context, steering.update, context.terminal.say);
+  const session = await newSession(context, steering.update);
   try {
     const { workflow } = session.client;
     const { status } = await workflow.getHandle(runId).describe();

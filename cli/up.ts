@@ -10,7 +10,7 @@ export async function up(context: Context): Promise<number> {
   if (context.server.mode === 'remote')
     throw usage(`\`up\` is for an embedded server; STARTRAIL_ADDRESS names ${context.server.address}`);
   const leaving = listenForLeave();
-  const session = await newSession(context, 'up', terminal.say, true);
+  const session = await newSession(context, 'up', { mustOwn: true });
   leaving.orderly();
   const smallest = { recipe: 'star', task: 'addition' };
   try {

@@ -50,7 +50,7 @@ export function statusBlock(look: Look, clock: ReturnType<typeof makeClock>): st
     progress.iteration === null ? progress.status : `iteration ${progress.iteration} of ${progress.iterations}`;
   const rest = restOfRun(look);
   const lines = [
-    `${progress.runId} · ${where}${progress.status === 'running' ? '' : ` · ${progress.status}`}${rest === null ? '' : ` · about ${duration(rest)} for the iterations after it`}`,
+    `${progress.runId} · ${where}${progress.status === 'running' || progress.iteration === null ? '' : ` · ${progress.status}`}${rest === null || rest < 1 ? '' : ` · about ${duration(rest)} for the iterations after it`}`,
   ];
   for (const [name, stage] of Object.entries(stages?.stages ?? {})) {
     if (stage.state !== 'running') continue;
@@ -81,23 +81,26 @@ export function openView(terminal: Terminal): View {
     for (const line of block) terminal.raw(`${clean(line).slice(0, width)}\n`);
     drawn = block.length;
   };
-  const say = (text: string) => {
+  // Whoever speaks while the block is there (a worker that was started again) must not write into it.
+  const plain = terminal.say;
+  terminal.say = (text) => {
     erase();
-    terminal.say(text);
+    plain(text);
     draw();
   };
   return {
-    say,
+    say: (text) => terminal.say(text),
     show(look) {
       const lines = newLines(told, look);
       block = statusBlock(look, clock);
       erase();
-      for (const line of lines) terminal.say(line);
+      for (const line of lines) plain(line);
       draw();
     },
     end() {
       erase();
       block = [];
+      terminal.say = plain;
     },
   };
 }

@@ -20,7 +20,7 @@ export async function watch(context: Context, runId: string): Promise<number> {
   if (!document && context.server.mode === 'embedded' && !existsSync(homePaths(context.home).database))
     throw unknownRun(runId, known);
   const leaving = listenForLeave();
-  const session = await newSession(context, 'watch', context.terminal.say);
+  const session = await newSession(context, 'watch');
   leaving.orderly();
   try {
     await session.client.workflow.getHandle(runId).describe();
