@@ -4,6 +4,7 @@ import { writeReport } from '../report/report.ts';
 import { runTable } from '../report/table.ts';
 import type { RunDocument, RunInput } from '../schemas/run.ts';
 import type { Store } from '../store/store.ts';
+import { taskQueues } from '../temporal.config.ts';
 import { contractJson, emptyDocument, readRun, withStatus, writeRun } from './document.ts';
 import { asCliError, CliError, EXIT, exitOfStatus, isFinal } from './exit.ts';
 import { Detached, follow } from './follow.ts';
@@ -12,6 +13,7 @@ import { homePaths } from './home.ts';
 import { openStore, reattach, session as newSession } from './parts.ts';
 import type { Context } from './parts.ts';
 import type { Session } from './session.ts';
+import type { Terminal } from './terminal.ts';
 import { openView } from './view.ts';
 
 export interface Leaving {
@@ -69,6 +71,7 @@ export async function followToEnd(
     signal: leaving.signal,
   };
   try {
+    if (session.mode === 'remote') await warnWithoutWorker(session, terminal);
     const followed = await follow(options);
     view.end();
     const store = await openStore(context.home);
@@ -80,15 +83,34 @@ export async function followToEnd(
   } catch (error) {
     view.end();
     if (!(error instanceof Detached)) throw asCliError(error);
-    terminal.say(
-      `detached; the run ${options.session.mode === 'owner' ? 'rests until' : 'goes on;'} ${reattach(runId)}`,
-    );
+    const rests = options.session.mode === 'owner';
+    terminal.say(`detached; the run ${rests ? 'rests until' : 'goes on;'} ${reattach(runId)}`);
+    if (terminal.json) {
+      const document = await readRun(await openStore(context.home), runId);
+      terminal.document(
+        document ? contractJson(document) : { runId, workflowId: runId, status: 'running', iterations: [] },
+      );
+    }
     return EXIT.detached;
   } finally {
     if (options.session.mode === 'owner') terminal.say('ending worker and server …');
     await options.session.close();
     leaving.done();
   }
+}
+
+/** On a server of somebody else's the workers are somebody else's too; without one a run waits in silence. */
+async function warnWithoutWorker(session: Session, terminal: Terminal): Promise<void> {
+  const { pollers } = await session.connection.workflowService.describeTaskQueue({
+    namespace: session.client.options.namespace,
+    taskQueue: { name: taskQueues.control },
+    // TASK_QUEUE_TYPE_WORKFLOW
+    taskQueueType: 1,
+  });
+  if ((pollers ?? []).length === 0)
+    terminal.say(
+      `no worker polls '${taskQueues.control}' at ${session.address}; start one: node --import tsx workers/main.ts --role all --address ${session.address}`,
+    );
 }
 
 /** What the store says, put right where only the server knows the end (a terminated run cannot write it). */

@@ -78,8 +78,7 @@ export async function look(
     workflow: run.status.name,
     progress: memory.progress,
     stages: null,
-    live: [],
-    retries: [],
+    ...activities(run),
     stuck: (await stuckReason(connection, client, run)) ?? foreign,
   };
   const child = memory.progress?.child ?? null;
@@ -93,7 +92,9 @@ export async function look(
       memory.childSeen = said.now;
     }
     result.stages = memory.stages;
-    Object.assign(result, activities(execution));
+    const inside = activities(execution);
+    result.live.push(...inside.live);
+    result.retries.push(...inside.retries);
     result.stuck ??= await stuckReason(connection, client, execution);
   } catch {
     // The child is not there yet, or just gone.

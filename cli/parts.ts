@@ -1,9 +1,10 @@
 /** What the commands share: settings, store, where the Temporal CLI is. Tests make a context of their own. */
 import { existsSync } from 'node:fs';
 import { createLocalStore } from '../store/local.ts';
-import { locateTemporal } from '../scripts/setup/locate.mjs';
+import { locateBinding, locateTemporal } from '../scripts/setup/locate.mjs';
 import type { Store } from '../store/store.ts';
 import { settings } from '../temporal.config.ts';
+import { SETUP_CURE } from './embedded.ts';
 import { CliError, EXIT } from './exit.ts';
 import { checkFormat, homePaths } from './home.ts';
 import { openSession } from './session.ts';
@@ -44,6 +45,13 @@ export const session = (
     worker: context.worker,
     ...options,
   });
+
+/** Told before a server is started: an engine without its library would be tried again and again. Throws EngineUnavailable. */
+export function checkEngine(context: Context, engine: string): void {
+  if (context.server.mode === 'remote' || context.worker || settings.engines[engine]?.kind !== 'tfjs') return;
+  if (locateBinding() === undefined)
+    throw new CliError(EXIT.failed, 'EngineUnavailable', `the TensorFlow binding is not installed: ${SETUP_CURE}`);
+}
 
 export const reattach = (runId: string): string => `./bin/startrail watch ${runId}`;
 

@@ -10,7 +10,7 @@ import { followToEnd, listenForLeave } from './finish.ts';
 import { prepareHome } from './home.ts';
 import { chooseRunId, runInput } from './input.ts';
 import type { RunOptions } from './input.ts';
-import { openStore, reattach, session as newSession } from './parts.ts';
+import { checkEngine, openStore, reattach, session as newSession } from './parts.ts';
 import type { Context } from './parts.ts';
 import { planInput } from './plan.ts';
 import { names } from './registry.ts';
@@ -28,7 +28,7 @@ export async function run(context: Context, name: string, options: RunOptions & 
   const { terminal } = context;
   const input = runInput(name, options, names());
   if (options.dryRun) return dryRun(context, input);
-  planInput(input);
+  checkEngine(context, planInput(input).engine);
   prepareHome(context.home);
   const taken = await runIds(await openStore(context.home));
   if (options.runId !== undefined && taken.includes(options.runId)) throw exists(options.runId);

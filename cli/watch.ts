@@ -5,7 +5,7 @@ import { readRun, runIds, unknownRun } from './document.ts';
 import { CliError, EXIT, exitOfStatus, isFinal } from './exit.ts';
 import { followToEnd, listenForLeave, present } from './finish.ts';
 import { homePaths } from './home.ts';
-import { readStore, session as newSession } from './parts.ts';
+import { checkEngine, readStore, session as newSession } from './parts.ts';
 import type { Context } from './parts.ts';
 
 export async function watch(context: Context, runId: string): Promise<number> {
@@ -19,6 +19,7 @@ export async function watch(context: Context, runId: string): Promise<number> {
   // A run without a document may have been started just now; without a database nobody could have.
   if (!document && context.server.mode === 'embedded' && !existsSync(homePaths(context.home).database))
     throw unknownRun(runId, known);
+  if (document?.resolved) checkEngine(context, document.resolved.context.engine);
   const leaving = listenForLeave();
   const session = await newSession(context, 'watch');
   leaving.orderly();
