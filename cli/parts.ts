@@ -7,7 +7,6 @@ import { settings } from '../temporal.config.ts';
 import { SETUP_CURE } from './embedded.ts';
 import { CliError, EXIT } from './exit.ts';
 import { checkFormat, homePaths } from './home.ts';
-import { openSession } from './session.ts';
 import type { Session, SessionOptions } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -30,12 +29,14 @@ export async function readStore(home: string): Promise<Store | undefined> {
   return existsSync(paths.store) ? openStore(home) : undefined;
 }
 
-export const session = (
+/** Loaded when it is needed: the client of Temporal takes a third of a second, and most commands read the store alone. */
+export async function session(
   context: Context,
   verb: string,
   options: Partial<Pick<SessionOptions, 'say' | 'mustOwn' | 'attachOnly'>> = {},
-): Promise<Session> =>
-  openSession({
+): Promise<Session> {
+  const { openSession } = await import('./session.ts');
+  return openSession({
     home: context.home,
     server: context.server,
     temporal: context.server.mode === 'embedded' ? locateTemporal() : undefined,
@@ -45,6 +46,7 @@ export const session = (
     worker: context.worker,
     ...options,
   });
+}
 
 /** Told before a server is started: an engine without its library would be tried again and again. Throws EngineUnavailable. */
 export function checkEngine(context: Context, engine: string): void {
