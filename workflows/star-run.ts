@@ -197,13 +197,13 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
         await handle.signal(gateSignal, sent);
         if (sent !== 'halt') await publish();
       }
-    })();
+    })().catch(() => undefined); // a cancelled run has nothing to forward; its end is told by the child's result
     try {
       return await handle.result();
     } finally {
       open = false;
       child = undefined;
-      await CancellationScope.nonCancellable(() => forward.catch(() => undefined));
+      await CancellationScope.nonCancellable(() => forward);
     }
   };
 

@@ -34,6 +34,10 @@ async function until(handle: WorkflowHandle, what: (progress: Progress) => boole
   }
   throw new Error(`waited in vain; the run is ${JSON.stringify(await progressOf(handle))}`);
 }
+/** The document follows the state a moment later. */
+async function statusBecomes(on: Bench, run: string, status: string): Promise<void> {
+  await expect.poll(async () => (await documentOf(on, run)).status, { timeout: 10_000 }).toBe(status);
+}
 const documentOf = async (on: Bench, run: string) => (await on.store.getName(`runs/${run}`)) as RunDocument;
 
 /** Holds every request until let go; counts them. */
@@ -82,7 +86,7 @@ describe('steering a run', () => {
       await new Promise((resolve) => setTimeout(resolve, 1500));
       const still = await progressOf(handle);
       expect(still.records.length).toBeLessThan(2);
-      expect((await documentOf(on, 'paused')).status).toBe('paused');
+      await statusBecomes(on, 'paused', 'paused');
       await handle.executeUpdate('resume');
       await handle.result();
     });
@@ -149,7 +153,7 @@ describe('steering a run', () => {
         const handle = await startRun(on, 'waits', smallRun({ iterations: 1 }));
         const waiting = await until(handle, (progress) => progress.status === 'waiting');
         expect(waiting.reason).toMatch(/iteration 1 failed: TrainingDiverged/);
-        expect((await documentOf(on, 'waits')).status).toBe('waiting');
+        await statusBecomes(on, 'waits', 'waiting');
         const retry = (set: object) => handle.executeUpdate('retryIteration', { args: [{ set }] });
         await expect(retry({ 'stages.next.with.learningRat': 1 })).rejects.toMatchObject({
           cause: { message: expect.stringContaining('did you mean stages.next.with.learningRate') as string },
