@@ -42,7 +42,11 @@ export function newLines(told: Told, look: Look): string[] {
     told.records = progress.records.length;
     if (progress.iteration !== null && progress.iteration !== told.iteration) {
       told.iteration = progress.iteration;
-      lines.push(`iteration ${progress.iteration} of ${progress.iterations} begins`);
+      lines.push(
+        progress.iteration === 0
+          ? 'iteration 0, the base, begins'
+          : `iteration ${progress.iteration} of ${progress.iterations} begins`,
+      );
     }
     if (stages)
       for (const [name, stage] of Object.entries(stages.stages)) {

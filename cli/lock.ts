@@ -25,7 +25,8 @@ const numbers = (folder: string): number[] => {
       .map(Number)
       .sort((a, b) => b - a);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    // ENOTDIR: a file where the home should be; whoever wants to write there is told so.
+    if (error instanceof Error && 'code' in error && ['ENOENT', 'ENOTDIR'].includes(String(error.code))) return [];
     throw error;
   }
 };

@@ -76,7 +76,7 @@ describe('lines', () => {
 
   test('each event is told once', () => {
     const told = nothingTold();
-    expect(newLines(told, look(0, 0))).toEqual(['iteration 0 of 3 begins']);
+    expect(newLines(told, look(0, 0))).toEqual(['iteration 0, the base, begins']);
     expect(newLines(told, look(0, 0))).toEqual([]);
     const lines = newLines(told, look(2, 2));
     expect(lines.map((line) => line.split(' ·')[0])).toEqual([

@@ -147,6 +147,25 @@ describe('a home that cannot be used', () => {
   }, 60_000);
 });
 
+describe('doctor', () => {
+  test('names what is missing with its cure, and makes nothing', async () => {
+    const home = tempHome();
+    const place = tempHome();
+    writeFileSync(place, 'a file');
+    const [good, bad] = [cli(home, 'doctor', '--json'), cli(place, 'doctor', '--json')];
+    const read = (text: string) =>
+      JSON.parse(text) as { ok: boolean; checks: { name: string; state: string; cure: string | null }[] };
+    expect(await good.exited, good.err()).toBe(0);
+    expect(read(good.out()).checks.map((check) => check.name)).toEqual(
+      expect.arrayContaining(['node', 'dependencies', 'tensorflow', 'temporal', 'home', 'disk', 'owner']),
+    );
+    expect(existsSync(home)).toBe(false);
+    expect(await bad.exited).toBe(1);
+    const check = read(bad.out()).checks.find(({ name }) => name === 'home');
+    expect(check).toMatchObject({ state: 'missing', cure: expect.stringContaining('STARTRAIL_HOME') as string });
+  }, 120_000);
+});
+
 async function parentOf(pid: number): Promise<string> {
   const { execFileSync } = await import('node:child_process');
   return execFileSync('ps', ['-o', 'ppid=', '-p', String(pid)], { encoding: 'utf8' }).trim();

@@ -19,11 +19,11 @@ describe('a run, followed', () => {
       expect(run.err()).toContain('iteration 1 sealed');
       expect(left(home)).toEqual([]);
 
+      for (const suffix of ['', '-wal', '-shm']) rmSync(homePaths(home).database + suffix, { force: true });
       const again = cli(home, 'run', 'addition', '--json', '--run-id', 'a');
       expect(await again.exited).toBe(2);
       expect(JSON.parse(again.out())).toMatchObject({ error: { code: 'RunExists' } });
 
-      for (const suffix of ['', '-wal', '-shm']) rmSync(homePaths(home).database + suffix, { force: true });
       const show = cli(home, 'show', 'a', '--json');
       expect(await show.exited).toBe(0);
       expect(JSON.parse(show.out())).toMatchObject({ runId: 'a', status: 'done' });
@@ -60,6 +60,22 @@ describe('a run, followed', () => {
   );
 
   test(
+    'a run that waits is tried again, and ends well',
+    async () => {
+      const home = tempHome();
+      const run = cli(home, 'run', 'addition', '--run-id', 't', '--iterations', '1', '--json', ...behave('wait'));
+      expect(await run.exited, run.err()).toBe(4);
+      const retry = cli(home, 'retry', 't', '--json', '--set', 'stages.free.with.samples=2');
+      expect(await retry.exited, retry.err()).toBe(0);
+      expect(JSON.parse(retry.out())).toMatchObject({ runId: 't', did: 'retryIteration' });
+      const watch = cli(home, 'watch', 't', '--json');
+      expect(await watch.exited, watch.err()).toBe(0);
+      expect(JSON.parse(watch.out())).toMatchObject({ status: 'done', iterations: [{ n: 0 }, { n: 1 }] });
+    },
+    LONG,
+  );
+
+  test(
     'bad input that only the worker sees is 2, a failed run is 1',
     async () => {
       const home = tempHome();
@@ -81,6 +97,9 @@ describe('a run, followed', () => {
       await until('a start', 40_000, () => run.out().includes('run s started'));
       await until('a ready worker', 40_000, () => ownerOf(home)?.state === 'ready');
       await until('the trouble', 15_000, () => run.out().includes('broken on purpose'));
+      const show = cli(home, 'show', 's', '--json');
+      expect(await show.exited, show.err()).toBe(0);
+      expect(JSON.parse(show.out())).toMatchObject({ stuck: expect.stringContaining('broken on purpose') as string });
       const stop = cli(home, 'stop', 's', '--now', '--json');
       expect(await stop.exited, stop.err()).toBe(0);
       expect(JSON.parse(stop.out())).toMatchObject({ status: 'terminated' });
