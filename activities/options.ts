@@ -8,7 +8,7 @@
  */
 import { z } from 'zod';
 import { nearest } from '../schemas/nearest.ts';
-import type { Recipe} from '../schemas/recipe.ts';
+import type { Recipe } from '../schemas/recipe.ts';
 import { StopRule } from '../schemas/recipe.ts';
 import { TaskDefaults } from '../schemas/run.ts';
 import { STAGES, stageRow } from '../schemas/stage.ts';

@@ -164,7 +164,7 @@ export const resolve =
         engine,
         fingerprint,
         deterministic,
-        implementation: (await implementationOf(task)),
+        implementation: await implementationOf(task),
       };
       return {
         context,

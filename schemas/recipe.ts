@@ -10,7 +10,7 @@
 import { z } from 'zod';
 import { nearest } from './nearest.ts';
 import { SOURCES, StageKind, stageRow } from './stage.ts';
-import type { PortType, Source , STAGES} from './stage.ts';
+import type { PortType, Source, STAGES } from './stage.ts';
 
 const Ref = z
   .string()

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { ArtifactRef, Digest } from './artifact.ts';
-import type { Model} from './checkpoint.ts';
+import type { Model } from './checkpoint.ts';
 import { DecoderConfig, TokenizerSpec } from './checkpoint.ts';
 
 /** What may flow through a port. A judged row's type is its verdict, so only right rationales can reach training. */

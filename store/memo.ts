@@ -118,8 +118,7 @@ export async function memoised<K extends StageKind>(
   } else {
     // Its own partial output first, even if another run has completed the shard since: a re-delivery gives equal bytes.
     for (const entry of [own, whole]) {
-      if (entry !== undefined && (await allThere(store, entry.output)))
-        return { ...entry.output, reused: true };
+      if (entry !== undefined && (await allThere(store, entry.output))) return { ...entry.output, reused: true };
     }
     if (whole !== undefined) return again(store, whole, work);
   }
@@ -205,7 +204,7 @@ async function previousOutput<K extends StageKind>(
   const rank = (entry: Entry<K>) =>
     (entry.input.run.runId === input.run.runId ? 1e12 : 0) + entry.input.iteration * 1e6 + entry.attempt;
   const [latest] = entries.sort((a, b) => rank(b) - rank(a));
-  return latest && ({ ...latest.output, reused: true });
+  return latest && { ...latest.output, reused: true };
 }
 
 /** Works on from `previous`; from nothing if what that refers to turns out to be damaged. */

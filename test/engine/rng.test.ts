@@ -18,7 +18,18 @@ describe('counter-based random numbers', () => {
     const first = uniform(SEED, 1, 2);
     uniform('f'.repeat(32), 9);
     expect(uniform(SEED, 1, 2)).toBe(first);
-    const calls = [[], [0], [0, 0], [1], [1, 0], [0, 1], [1, 2, 3], [1, 2, 3, 0], [1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6, 7]];
+    const calls = [
+      [],
+      [0],
+      [0, 0],
+      [1],
+      [1, 0],
+      [0, 1],
+      [1, 2, 3],
+      [1, 2, 3, 0],
+      [1, 2, 3, 4, 5],
+      [1, 2, 3, 4, 5, 6, 7],
+    ];
     expect(new Set(calls.map((counters) => uniform(SEED, ...counters))).size).toBe(calls.length);
     expect(uniform(SEED.replace('0f', '0e'), 1, 2)).not.toBe(first);
   });

@@ -7,7 +7,15 @@ import { readCheckpoint, weightsDigest, writeCheckpoint, writeSafetensors } from
 import type { NamedTensor } from '../../engine/tfjs/safetensors.ts';
 import { DecoderConfig, TokenizerSpec } from '../../schemas/checkpoint.ts';
 
-const config = DecoderConfig.parse({ vocabSize: 8, dModel: 8, layers: 2, heads: 2, dFF: 16, activation: 'swiglu', context: 16 });
+const config = DecoderConfig.parse({
+  vocabSize: 8,
+  dModel: 8,
+  layers: 2,
+  heads: 2,
+  dFF: 16,
+  activation: 'swiglu',
+  context: 16,
+});
 const tokenizer = TokenizerSpec.parse({ kind: 'pieces', pieces: ['a', 'b', 'c', '<pad>', '<end>'], pad: 3, end: 4 });
 const model = (c = config): NamedTensor[] =>
   parameterShapes(c).map(({ name, shape }, tensor) => {
@@ -26,7 +34,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const headerOf = (bytes: Buffer) => JSON.parse(bytes.toString('utf8', 8, 8 + Number(bytes.readBigUInt64LE(0)))) as Record<string, any>;
+const headerOf = (bytes: Buffer) =>
+  JSON.parse(bytes.toString('utf8', 8, 8 + Number(bytes.readBigUInt64LE(0)))) as Record<string, any>;
 function withHeader(change: (header: Record<string, any>) => void): Buffer {
   const header = headerOf(good);
   change(header);
@@ -63,14 +72,30 @@ describe('a checkpoint file', () => {
     ['a file cut inside the data', () => good.subarray(0, good.length - 1), /torn inside model\.norm\.weight/],
     ['bytes after the end', () => Buffer.concat([good, Buffer.alloc(4)]), /4 bytes after its last tensor/],
     ['another format', () => Buffer.from('GGUF something else'), /no safetensors file/],
-    ['a header that is no JSON', () => Buffer.concat([good.subarray(0, 8), Buffer.from('['), good.subarray(9)]), /no JSON object/],
+    [
+      'a header that is no JSON',
+      () => Buffer.concat([good.subarray(0, 8), Buffer.from('['), good.subarray(9)]),
+      /no JSON object/,
+    ],
     ['a missing tensor', () => withHeader((h) => ((h['x'] = h[norm]), delete h[norm])), /lacks model\.norm\.weight/],
-    ['an unknown tensor', () => withHeader((h) => (h['x'] = { dtype: 'F32', shape: [0], data_offsets: [0, 0] })), /holds x, which/],
-    ['a wrong shape', () => withHeader((h) => (h[norm].shape = [2, 4])), /holds model\.norm\.weight as F32 \[2, 4\] .* needs F32 \[8\]/],
+    [
+      'an unknown tensor',
+      () => withHeader((h) => (h['x'] = { dtype: 'F32', shape: [0], data_offsets: [0, 0] })),
+      /holds x, which/,
+    ],
+    [
+      'a wrong shape',
+      () => withHeader((h) => (h[norm].shape = [2, 4])),
+      /holds model\.norm\.weight as F32 \[2, 4\] .* needs F32 \[8\]/,
+    ],
     ['a wrong size', () => withHeader((h) => (h[norm].shape = [9])), /gives model\.norm\.weight 32 bytes .* needs 36/],
     ['a wrong type', () => withHeader((h) => (h[norm].dtype = 'I32')), /as I32 \[8\]/],
     ['a type that is not read', () => withHeader((h) => (h[norm].dtype = 'BF16')), /as BF16; convert it to F32/],
-    ['overlapping data', () => withHeader((h) => (h[norm].data_offsets = h[norm].data_offsets.map((x: number) => x - 4))), /overlapping data before/],
+    [
+      'overlapping data',
+      () => withHeader((h) => (h[norm].data_offsets = h[norm].data_offsets.map((x: number) => x - 4))),
+      /overlapping data before/,
+    ],
     ['a malformed entry', () => withHeader((h) => (h[norm] = null)), /malformed entry for model\.norm\.weight/],
     ['no config', () => withHeader((h) => delete h['__metadata__'].config), /no config in its metadata/],
     ['a wrong config', () => withHeader((h) => (h['__metadata__'].config = '{"heads":0}')), /wrong config/],
@@ -93,7 +118,9 @@ describe('a checkpoint file', () => {
   });
 
   it('that is not there is named', async () => {
-    await expect(readCheckpoint(path.join(folder, 'none'))).rejects.toThrow(/CheckpointInvalid: .*none cannot be read \(ENOENT\)/);
+    await expect(readCheckpoint(path.join(folder, 'none'))).rejects.toThrow(
+      /CheckpointInvalid: .*none cannot be read \(ENOENT\)/,
+    );
   });
 
   it('that cannot be written whole leaves nothing behind', async () => {

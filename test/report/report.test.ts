@@ -80,7 +80,7 @@ describe('the report', () => {
     const { html, markdown } = await written(nasty, 'nasty');
     expect(html).not.toMatch(/<script|<img|onerror=alert\(1\)>|<!-- /);
     expect(html).toContain('&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;');
-     
+
     for (const text of [html, markdown]) expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
     // outside fences and code spans, nothing of it is left
     const outside = withoutCode(markdown);

@@ -72,7 +72,7 @@ describe('the table of a run', () => {
   it('lets no control character through', () => {
     const odd = with_({ fingerprint: '\u001b[2Jgone\u0007' });
     for (const { accuracy } of odd.iterations) accuracy.byStratum['\u001b]0;x\u0007|'] = { accuracy: 0.5, n: 10 };
-     
+
     for (const text of [runTable(odd), markdownTable(odd)]) expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
     expect(markdownTable(odd)).toContain('\\|');
   });

@@ -8,7 +8,7 @@ const text = fc.oneof(
     .array(fc.constantFrom('`', '```', '\n', '|', '\\', '<', '>', '&', '"', "'", '\u001b[2J', '\u202e', 'a', '\r', ' '))
     .map((all) => all.join('')),
 );
- 
+
 const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 
 describe('text of others', () => {

@@ -82,7 +82,6 @@ describe('judgeSafely', () => {
     };
     for (const thrown of [undefined, null, 'text', trap, Object.create(null), Symbol('s'), 10n]) {
       const verdict = await judgeSafely(() => {
-         
         throw thrown;
       }, options);
       expect(verdict).toEqual({ verdict: 'unjudged', cause: expect.stringMatching(/^the verifier threw /) as string });
