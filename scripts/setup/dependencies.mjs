@@ -5,7 +5,7 @@
  * other platforms are missing there by design, so only non-optional ones must be present; none may be there in another version.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './child.mjs';
 import { cacheFolder, onPath } from './locate.mjs';
@@ -53,6 +53,13 @@ const npm = (env) => {
 };
 
 export const provideDependencies = async ({ root, env = process.env, runner = run, onWait }) => {
+  // A link leads into somebody else's tree; `npm ci` would empty that.
+  if (lstatSync(join(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink()) {
+    throw new SetupFailure(
+      `node_modules is a link and not in line with package-lock.json (${dependencyProblem(root)})`,
+      'remove the link and run this again, or bring the tree it leads to in line where that lies',
+    );
+  }
   const command = npm(env);
   if (command === undefined) {
     throw new SetupFailure('npm is not on PATH', 'install npm (it comes with Node), then run this again');

@@ -11,7 +11,8 @@ import type { StageOptions } from '../../schemas/stage.ts';
 import type { LedgerRow } from '../../schemas/verdict.ts';
 import { taskById, taskIds } from '../../tasks/index.ts';
 import { bestIteration, decide } from '../../workflows/decide.ts';
-import { cutRows, sliceOf } from '../../workflows/shards.ts';
+import { cutRows } from '../../workflows/shards.ts';
+import type { sliceOf } from '../../workflows/shards.ts';
 
 const digest = (n: number) => `sha256:${n.toString(16).padStart(64, '0')}`;
 
