@@ -3,8 +3,11 @@
  * iterations are taken here, because workflow code has no hash function.
  */
 import { createHash } from 'node:crypto';
-import { IterationRecord } from '../schemas/run.ts';
-import type { IterationSummary, RunDocument } from '../schemas/run.ts';
+import { canonicalJson } from '../schemas/canonical.ts';
+import { IterationRecord, RunDocument } from '../schemas/run.ts';
+import type { IterationSummary } from '../schemas/run.ts';
+import { StoreError } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import type { Dependencies } from './dependencies.ts';
 import { rethrow } from './failures.ts';
 
@@ -34,9 +37,7 @@ export const publish =
   async (document: Unpublished): Promise<Published> => {
     try {
       const iterations = await Promise.all(
-        document.iterations.map(async ({ record }) =>
-          IterationRecord.parse(JSON.parse((await deps.store.read(record.digest)).toString('utf8'))),
-        ),
+        document.iterations.map(({ record }, n) => recordAt(deps.store, record.digest, document.runId, n)),
       );
       const published = { ...digestsOf(iterations), best: bestOf(iterations) };
       const whole: RunDocument = {
@@ -52,3 +53,15 @@ export const publish =
       rethrow(error);
     }
   };
+
+/** A record that is damaged or gone is put back from the run's document, which holds all that were sealed before. */
+async function recordAt(store: Store, digest: string, runId: string, n: number): Promise<IterationRecord> {
+  try {
+    return IterationRecord.parse(JSON.parse((await store.read(digest)).toString('utf8')));
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.digest !== digest) throw error;
+    const kept = RunDocument.safeParse(await store.getName(`runs/${runId}`)).data?.iterations[n];
+    if (kept === undefined || (await store.put(canonicalJson(kept))).digest !== digest) throw error;
+    return kept;
+  }
+}

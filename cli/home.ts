@@ -24,6 +24,8 @@ export const homePaths = (home: string) => ({
   owner: path.join(home, 'owner.json'),
   ports: path.join(home, 'ports.json'),
   database: path.join(home, 'temporal.db'),
+  /** There once a server has served from the database. */
+  served: path.join(home, 'temporal.db-served'),
   store: path.join(home, 'store'),
   logs: path.join(home, 'logs'),
   serverLog: path.join(home, 'logs', 'server.log'),

@@ -1,6 +1,7 @@
 /** Temporal's development server as a child of the owner: SQLite file, loopback only, UI on a port of its own. */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { CliError, EXIT } from './exit.ts';
 import { startGuardian } from './guardian.ts';
 import type { HomePaths } from './home.ts';
@@ -34,7 +35,27 @@ const textFrom = (file: string, offset: number): string => {
   }
 };
 
+/**
+ * The server makes its tables only where there is no database file: killed while it makes them, it never starts again on
+ * what it left ("no such table"). Until a server has served, nothing can be in the database, so that it may go. The folder
+ * of run documents protects homes that are older than the mark.
+ */
+function dropHalfMade(paths: HomePaths): void {
+  if (!existsSync(paths.database)) rmSync(paths.served, { force: true });
+  else if (!existsSync(paths.served) && !existsSync(path.join(paths.store, 'names', 'runs')))
+    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${paths.database}${suffix}`, { force: true });
+}
+
+function markServed(paths: HomePaths): void {
+  try {
+    writeFileSync(paths.served, '');
+  } catch {
+    // A full disk must not take down what runs.
+  }
+}
+
 function startServer(temporal: string, paths: HomePaths, ports: Ports): Started {
+  dropHalfMade(paths);
   const guardian = startGuardian();
   const offset = sizeOf(paths.serverLog);
   const log = openSync(paths.serverLog, 'a');
@@ -48,6 +69,7 @@ function startServer(temporal: string, paths: HomePaths, ports: Ports): Started 
       if (over) clearInterval(look);
       else if (textFrom(paths.serverLog, offset).includes('Temporal Server:')) {
         clearInterval(look);
+        markServed(paths);
         done();
       }
     }, 25);

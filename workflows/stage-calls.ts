@@ -102,9 +102,14 @@ export class StageCalls {
     const summary =
       shard.count > 1 ? `${iteration} · ${stage} ${shard.index + 1}/${shard.count}` : `${iteration} · ${stage}`;
     const call = activityOf(input.kind, rule, summary);
+    return this.mending(async () => (await call(input)) as unknown as StageOutput<K>);
+  }
+
+  /** Does `act`; when it finds an artifact damaged or gone, has that made again and does it once more. */
+  async mending<T>(act: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return (await call(input)) as unknown as StageOutput<K>;
+        return await act();
       } catch (error) {
         const digest = damagedDigest(error);
         if (digest === undefined) throw error;

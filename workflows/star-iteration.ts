@@ -6,6 +6,7 @@
  */
 import { condition, defineQuery, defineSignal, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import { ApplicationFailure } from '@temporalio/common';
+import type { SealInput } from '../activities/seal.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import type { Model } from '../schemas/checkpoint.ts';
 import { stageOrder } from '../schemas/recipe.ts';
@@ -168,7 +169,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       outputs.reduce((total, one) => total + pick(one), 0);
     const every = finished.flatMap(({ outputs }) => outputs);
     const trained = of('fine-tune').flatMap(({ outputs }) => outputs.map((one) => one.trained));
-    return frame.seal({
+    const whole: SealInput = {
       n: input.n,
       attempt: input.attempt,
       changed: input.changed,
@@ -184,7 +185,8 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       shards: { reused: every.filter((one) => one.reused).length, redone: every.filter((one) => !one.reused).length },
       trained: trained.at(-1) ?? { rows: 0, steps: 0, carried: false },
       partial: every.some((one) => one.partial),
-    });
+    };
+    return calls.mending(() => frame.seal(whole));
   }
 }
 

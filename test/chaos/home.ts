@@ -22,16 +22,14 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { homePaths, readOwner } from '../../cli/home.ts';
-import { identityOf, isAlive } from '../../cli/process-identity.ts';
+import { isAlive } from '../../cli/process-identity.ts';
 import { locateTemporal } from '../../scripts/setup/locate.mjs';
 import type { RunDocument } from '../../schemas/run.ts';
 import type { StageInput, StageOutput } from '../../schemas/stage.ts';
-import { digestsOf } from '../../store/memo.ts';
 import { kill, members } from './processes.ts';
 import type { Member, Role } from './processes.ts';
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
-export const RUN = 'r';
 export const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
 
 /** Small, yet with every outcome of a free and a hinted sample in its ledgers, and with snapshots inside each fine-tune. */
@@ -42,17 +40,17 @@ const SETTINGS = {
   'model.heads': 2,
   'model.dFF': 64,
   'model.context': 64,
-  'base.steps.first': 200,
-  'base.learningRate': 0.004,
+  'base.steps.first': 600,
+  'base.learningRate': 0.001,
   'base.warmupSteps': 20,
   'base.batchSize': 16,
   'stages.batch.with.count': 60,
-  'stages.next.with.steps.first': 200,
-  'stages.next.with.learningRate': 0.01,
+  'stages.next.with.steps.first': 800,
+  'stages.next.with.learningRate': 0.0005,
   'stages.next.with.warmupSteps': 20,
   'stages.next.with.batchSize': 16,
 };
-const SNAPSHOT_MS = 250;
+const SNAPSHOT_MS = 150;
 export const SHARD_SIZE = 20;
 /** A run that takes longer hangs; the machine may be busy with other work. */
 const RUN_MS = 180_000;
@@ -91,7 +89,9 @@ export class Home {
   readonly folder = mkdtempSync(path.join(os.tmpdir(), 'startrail-chaos-'));
   readonly paths = homePaths(this.folder);
   readonly groups: number[] = [];
+  runId = 'r';
   #command: Command | undefined;
+  #options = {};
 
   /** Bundling the workflows takes seconds and is no part of what is tested: the bundle of another home may be used. */
   constructor(like?: Home) {
@@ -116,7 +116,6 @@ export class Home {
         STARTRAIL_HOME: this.folder,
         STARTRAIL_TEMPORAL: locateTemporal(),
         STARTRAIL_SNAPSHOT_MS: String(SNAPSHOT_MS),
-        STARTRAIL_ENGINE_THREADS: '1',
       },
     });
     closeSync(outFile);
@@ -134,15 +133,33 @@ export class Home {
   }
 
   run(options: { seed?: number; shardSize?: number } = {}): Promise<Command> {
+    this.#options = options;
     const set = Object.entries(SETTINGS).flatMap(([key, value]) => ['--set', `${key}=${JSON.stringify(value)}`]);
     return this.#start([
-      ...['run', 'star', '--task', 'addition', '--iterations', '2', '--run-id', RUN, '--json'],
+      ...['run', 'star', '--task', 'addition', '--iterations', '2', '--run-id', this.runId, '--json'],
       ...['--seed', String(options.seed ?? 5), '--shard-size', String(options.shardSize ?? SHARD_SIZE), ...set],
     ]);
   }
 
-  /** Goes on with the run after its owner's death. */
-  watch = (): Promise<Command> => this.#start(['watch', RUN, '--json']);
+  /** Goes on with the run after its owner's death, as a person would: `watch`, or the same command where nothing was started. */
+  async goOn(): Promise<void> {
+    if (!this.#said(`run ${this.runId} started`)) {
+      const { ended } = await this.run(this.#options);
+      while (!this.#said(`run ${this.runId} started`)) {
+        if ((await Promise.race([ended, pause(50)])) === undefined) continue;
+        if (!this.#said('there is a run')) throw new Error(`cannot start again:\n${this.lastWords()}`);
+        break;
+      }
+      if (!this.command.over) return;
+    }
+    await this.#start(['watch', this.runId, '--json']);
+  }
+
+  /** Whether any command of this home told that on its standard error. */
+  #said = (text: string): boolean =>
+    names(this.folder).some(
+      (name) => name.startsWith('err-') && readFileSync(path.join(this.folder, name), 'utf8').includes(text),
+    );
 
   /** Any other command line, to its end. */
   async other(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
@@ -176,7 +193,7 @@ export class Home {
 
   /** The living processes of everything that was started here. */
   living = (): Member[] => this.groups.flatMap(members);
-  find = (role: Role): Member | undefined => members(this.command.group).find((member) => member.role === role);
+  find = (role: Role): Member[] => members(this.command.group).filter((member) => member.role === role);
 
   file = (...parts: string[]): string => path.join(this.paths.store, ...parts);
   objectOf = (digest: string): string => this.file('objects', digest.slice(7, 9), digest.slice(9));
@@ -186,7 +203,7 @@ export class Home {
     return this.file('scratch', `${key.slice(0, 60)}-${hash}`);
   }
   get runFile(): string {
-    return this.file('names', 'runs', `${RUN}.json`);
+    return this.file('names', 'runs', `${this.runId}.json`);
   }
   document = (): RunDocument => valueOf(this.runFile) as RunDocument;
   rows = (digest: string): unknown[] =>
@@ -279,5 +296,3 @@ const answers = (port: number): Promise<boolean> =>
       done(false);
     });
   });
-
-export { digestsOf, identityOf };

@@ -11,6 +11,8 @@ export interface Moment {
   name: string;
   /** Whether it has come, in that home. */
   come: (home: Home) => boolean;
+  /** Whether it can't come any more; a moment of which nothing is left is else waited for in vain. */
+  gone?: (home: Home) => boolean;
   /** Milliseconds to let pass after it has come. */
   after?: number;
 }
@@ -45,9 +47,12 @@ export function momentsOf(reference: Home) {
   const scratch = (stage: string, name: string, come: (folder: string) => boolean, after = 0): Moment => ({
     name: `${stage}, ${name}`,
     come: (home) => come(home.scratchOf(entry(stage).key)),
+    gone: (home) => existsSync(home.memoOf(entry(stage).key)),
     after,
   });
   return {
+    own,
+    keyOf: (stage: string): string => entry(stage).key,
     /** The shard's artifact stands, its memo entry does not. */
     written: (stage: string): Moment => ({
       name: `${stage}, written`,
@@ -71,6 +76,8 @@ export function momentsOf(reference: Home) {
       ),
     /** A fine-tune writes its model; the store has not got it. */
     trained: (stage: string): Moment => scratch(stage, 'trained', (folder) => has(folder, /^model-/)),
+    /** The server makes its tables; the run is known to nobody. */
+    opening: (): Moment => ({ name: 'the database appears', come: ({ paths }) => existsSync(paths.database) }),
     /** The run's sources are written, its engine is not yet asked who it is. */
     resolving: (): Moment => ({
       name: 'resolve',
@@ -89,6 +96,7 @@ export async function reach(home: Home, moment: Moment, limitS: number): Promise
   const until = Date.now() + limitS * 1000;
   while (!moment.come(home)) {
     if (home.command.over) return false;
+    if (moment.gone?.(home)) throw new Error(`${moment.name} was over before anyone looked`);
     if (Date.now() > until) throw new Error(`${moment.name} did not come in ${limitS} s:\n${home.lastWords()}`);
     await new Promise((done) => setTimeout(done, LOOK_MS));
   }

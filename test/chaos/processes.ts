@@ -59,3 +59,15 @@ export function kill(identity: ProcessIdentity, signal: NodeJS.Signals = 'SIGKIL
     // It ended in between.
   }
 }
+
+/** What a process is doing, for the message of a failed test. */
+export function stateOf(pid: number): string {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`).map((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8'),
+    );
+    return threads.map((stat) => stat.slice(stat.indexOf('('), stat.lastIndexOf(')') + 3)).join(' ');
+  } catch {
+    return 'unknown';
+  }
+}

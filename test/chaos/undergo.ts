@@ -1,61 +1,84 @@
 /** A run that is killed at chosen moments, gone on with, and held against the undisturbed one. */
 import { expect } from 'vitest';
-import { identityOf } from '../../cli/process-identity.ts';
+import { waitGone } from '../../cli/process-identity.ts';
 import { pause } from './home.ts';
 import type { Home, Outcome } from './home.ts';
 import { reach } from './moments.ts';
 import type { Moment } from './moments.ts';
-import { kill, members } from './processes.ts';
+import { kill, members, stateOf } from './processes.ts';
 import type { Member, Role } from './processes.ts';
 
-export type Target = 'worker' | 'engine' | 'server' | 'cli' | 'everything';
+export const TARGETS = ['worker', 'engine', 'server', 'cli', 'everything'] as const;
+export type Target = (typeof TARGETS)[number];
 export interface Kill {
   what: Target;
   at: Moment;
+  /** Don't wait for work to go on: the next kill may fall into the recovery. */
+  hasty?: boolean;
+  /** Which of the engine's processes, in [0, 1): lanes that sample and one that trains. All of them if not said. */
+  which?: number;
+  /** Done to the home while nobody lives in it; for kills of everything. */
+  meanwhile?: (home: Home) => void;
 }
-export interface Line extends Kill {
-  /** From the kill, or from the start of the next owner, to the next trace of work. */
-  seconds: number;
+export interface Line {
+  what: Target;
+  at: string;
+  /** From the kill, or from the start of the next owner, to the next trace of work; null where nobody waited for it. */
+  seconds: number | null;
 }
 
 /** Work must go on after so long. On a machine that is busy with other things: STARTRAIL_CHAOS_LIMIT_S. */
 export const LIMIT_S = Number(process.env.STARTRAIL_CHAOS_LIMIT_S ?? 20);
 const MOMENT_S = 90;
 
-async function find(home: Home, role: Role): Promise<Member | undefined> {
+/** Waits until there is such a process: it may just be started again. */
+async function find(home: Home, role: Role): Promise<Member[]> {
   while (!home.command.over) {
     const found = home.find(role);
-    if (found) return found;
+    if (found.length > 0) return found;
     await pause(10);
   }
-  return undefined;
+  return [];
 }
 
 /** The kill and its aftermath; undefined if the run was over before. */
-export async function strike(home: Home, { what, at }: Kill): Promise<Line | undefined> {
+export async function strike(home: Home, { what, at, hasty, which, meanwhile }: Kill): Promise<Line | undefined> {
   if (!(await reach(home, at, MOMENT_S))) return undefined;
-  const victim = what === 'everything' ? undefined : await find(home, what);
-  if (what !== 'everything' && !victim) return undefined;
+  const found = what === 'everything' ? home.find('cli') : await find(home, what);
+  const victims = which === undefined ? found : found.slice(Math.floor(which * found.length)).slice(0, 1);
+  const [victim] = victims;
+  if (!victim) return undefined;
   const { group, ended } = home.command;
-  const from = Date.now();
-  if (victim) kill(victim);
+  const engines = home.find('engine');
+  let from = Date.now();
+  let before = home.traces();
   // One call for the whole group: nobody sees another die first.
-  else process.kill(-group, 'SIGKILL');
+  if (what === 'everything') process.kill(-group, 'SIGKILL');
+  else for (const one of victims) kill(one);
   if (what === 'cli' || what === 'everything') {
     await ended;
-    const before = home.traces();
-    const restarted = Date.now();
-    await home.watch();
-    return { what, at, seconds: await home.progress(before, restarted, LIMIT_S) };
+    meanwhile?.(home);
+    before = home.traces();
+    from = Date.now();
+    await home.goOn();
   }
+  if (hasty) return { what, at: at.name, seconds: null };
   // A worker finishes what it has while there is no server: that is not the run going on.
-  if (what === 'server' && victim) await home.serverBack(victim, LIMIT_S);
-  return { what, at, seconds: await home.progress(home.traces(), from, LIMIT_S) };
+  if (what === 'server') {
+    await home.serverBack(victim, LIMIT_S);
+    before = home.traces();
+  }
+  const seconds = await home.progress(before, from, LIMIT_S);
+  if (what === 'cli' || what === 'everything') expect(members(group), 'what the dead owner left').toEqual([]);
+  for (const engine of what === 'worker' ? engines : [])
+    expect(await waitGone(engine, 3_000), `engine ${engine.pid} of the dead worker lives: ${stateOf(engine.pid)}`).toBe(
+      true,
+    );
+  return { what, at: at.name, seconds };
 }
 
 interface Drawn {
   problem: string;
-  outcome: string;
 }
 
 /** Digests, ledger, exit code, and that nothing is left of what was started. */
@@ -80,13 +103,11 @@ export async function holdAgainst(home: Home, outcome: Outcome, reference: Home)
     weights: wanted.weightsDigest,
   });
   await nothingLeft(home);
-  expect(home.leftovers()).toEqual([]);
+  expect(home.leftovers(), 'files left behind').toEqual([]);
 }
 
-/** Guardians look every 100 ms; more than a few seconds after its owner nothing may live. */
+/** Guardians look every 100 ms; a few seconds after its owner nothing may live. */
 export async function nothingLeft(home: Home): Promise<void> {
   for (let tries = 0; tries < 50 && home.living().length > 0; tries++) await pause(100);
   expect(home.living(), 'processes left behind').toEqual([]);
 }
-
-export { identityOf, members };
