@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { dependencyProblem, provideDependencies } from '../../scripts/setup/dependencies.mjs';
+import { dependencyProblem } from '../../scripts/setup/dependencies.mjs';
 import { cacheFolder, locateBinding, locateTemporal, stampFile } from '../../scripts/setup/locate.mjs';
 import { setUp } from '../../scripts/setup/main.mjs';
 import { nodeProblem } from '../../scripts/setup/node-version.mjs';
@@ -296,17 +296,4 @@ describe('the cache folder', () => {
     expect(cacheFolder({ XDG_CACHE_HOME: '/x' })).toBe(join('/x', 'startrail'));
     expect(cacheFolder({ XDG_CACHE_HOME: 'x' })).toBe(cacheFolder({}));
   });
-});
-
-it('a linked node_modules that is not in line is refused, and what it leads to stays', async () => {
-  const root = mkdtempSync(join(tmpdir(), 'startrail-link-'));
-  const theirs = mkdtempSync(join(tmpdir(), 'startrail-theirs-'));
-  writeFileSync(join(root, 'package-lock.json'), '{"packages":{"node_modules/a":{"version":"1.0.0"}}}');
-  writeFileSync(join(theirs, 'kept'), '');
-  symlinkSync(theirs, join(root, 'node_modules'));
-  const runner = () => Promise.reject(new Error('npm was called'));
-  await expect(provideDependencies({ root, runner, onWait: () => undefined })).rejects.toThrow(/node_modules is a link/);
-  expect(existsSync(join(theirs, 'kept'))).toBe(true);
-  rmSync(root, { recursive: true });
-  rmSync(theirs, { recursive: true });
 });
