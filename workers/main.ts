@@ -123,6 +123,12 @@ async function main(): Promise<void> {
   const running = Promise.all(workers.map((worker) => worker.run()));
   say({ event: 'ready', pid: process.pid, roles });
   log.info({ address, roles }, 'worker ready');
+  // In a dead worker's place there are seconds to go until its heartbeats are missed: the engine loads meanwhile.
+  if (roles.includes('sample') || roles.includes('train'))
+    engines
+      .get(settings.defaultEngine)
+      ?.describe()
+      .catch(() => undefined);
   try {
     await running;
   } finally {

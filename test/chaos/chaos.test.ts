@@ -85,6 +85,7 @@ const PLAN: [Target, (m: typeof moments) => Moment][][] = [
   [
     ['worker', (m) => m.resolving()],
     ['worker', (m) => m.middle('0/base/0')],
+    ['worker', (m) => m.published(0)],
     ['worker', (m) => m.written('1/batch/0')],
     ['worker', (m) => m.entered('1/free/0')],
     ['worker', (m) => m.sealing(2)],
@@ -114,7 +115,8 @@ const PLAN: [Target, (m: typeof moments) => Moment][][] = [
     ['everything', (m) => m.middle('0/base/0')],
     ['everything', (m) => m.written('1/free/1')],
     ['everything', (m) => m.middle('1/next/0', 150)],
-    ['everything', (m) => m.entered('1/next/0', 40)],
+    ['everything', (m) => m.published(1)],
+    ['everything', (m) => m.entered('2/next/0', 40)],
     ['everything', (m) => m.sealing(2)],
   ],
 ];

@@ -83,6 +83,11 @@ export function momentsOf(reference: Home) {
       name: 'resolve',
       come: (home) => existsSync(home.objectOf(sources.seeds.shards[0]?.digest ?? '')),
     }),
+    /** The run's document has iteration n; the workflow task that wrote it is still open. */
+    published: (n: number): Moment => ({
+      name: `${n}/publish`,
+      come: (home) => existsSync(home.runFile) && home.document().iterations.length > n,
+    }),
     /** The ledger's rows stand, the iteration's record does not. */
     sealing: (n: number): Moment => ({
       name: `${n}/seal`,

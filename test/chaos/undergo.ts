@@ -51,10 +51,15 @@ export async function strike(home: Home, { what, at, hasty, which, meanwhile }: 
   const { group, ended } = home.command;
   const engines = home.find('engine');
   let from = Date.now();
-  let before = home.traces();
   // One call for the whole group: nobody sees another die first.
   if (what === 'everything') process.kill(-group, 'SIGKILL');
   else for (const one of victims) kill(one);
+  // What the dying still wrote is no work of those who come after.
+  for (const one of victims) await waitGone(one, 5_000);
+  if (what === 'worker')
+    for (const engine of engines)
+      expect(await waitGone(engine, 5_000), `engine ${engine.pid} lives: ${stateOf(engine.pid)}`).toBe(true);
+  let before = home.traces();
   if (what === 'cli' || what === 'everything') {
     await ended;
     meanwhile?.(home);
@@ -70,10 +75,6 @@ export async function strike(home: Home, { what, at, hasty, which, meanwhile }: 
   }
   const seconds = await home.progress(before, from, LIMIT_S);
   if (what === 'cli' || what === 'everything') expect(members(group), 'what the dead owner left').toEqual([]);
-  for (const engine of what === 'worker' ? engines : [])
-    expect(await waitGone(engine, 3_000), `engine ${engine.pid} of the dead worker lives: ${stateOf(engine.pid)}`).toBe(
-      true,
-    );
   return { what, at: at.name, seconds };
 }
 
