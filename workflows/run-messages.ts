@@ -22,13 +22,22 @@ export function parse<T extends z.ZodType>(schema: T, raw: unknown): z.output<T>
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => ({
     field: issue.path.join('.') || '(root)',
-    message: issue.message,
+    message: `${issue.message}${foundAt(raw, issue.path)}`,
   }));
   throw ApplicationFailure.nonRetryable(
     problems.map((one) => `${one.field}: ${one.message}`).join('; '),
     'InvalidInput',
     problems,
   );
+}
+
+/** What stands at a path of the input, shortened; the empty string where nothing does. */
+function foundAt(raw: unknown, path: readonly PropertyKey[]): string {
+  let found = raw;
+  for (const step of path) found = (found as Record<PropertyKey, unknown> | null | undefined)?.[step];
+  if (found === undefined || path.length === 0) return '';
+  const text = JSON.stringify(found);
+  return `, found ${text.length > 80 ? `${text.slice(0, 79)}…` : text}`;
 }
 
 /** The sentence in a failure that a person can use. */

@@ -102,11 +102,20 @@ describe.skipIf(executable === undefined)("Temporal's UI", () => {
 
   test('shows bad input as a failure that names the field, and leaves nothing running', async () => {
     const began = Date.now();
-    await startInUi('bad-input', { recipe: 'star', task: 'additon', seed: 'many' });
+    await startInUi('bad-input', { recipe: 'star', task: 'addition', seed: 'many' });
     await shows('bad-input', 'Failed', 10_000);
     await page.getByText('InvalidInput').first().waitFor({ timeout: 10_000 });
-    await page.getByText('addition').first().waitFor({ timeout: 10_000 });
+    expect(await page.locator('main').innerText()).toContain('seed: Invalid input: expected number, received string');
     expect(Date.now() - began).toBeLessThan(20_000);
     await shoot('failed-start');
+    await page.goto(`${ui}?query=${encodeURIComponent('ExecutionStatus="Running"')}`);
+    await page.getByText('No Workflows', { exact: false }).first().waitFor({ timeout: 10_000 });
+  });
+
+  test('shows the table so far where Temporal keeps the current details', async () => {
+    await page.goto(`${ui}/from-the-ui`);
+    await page.getByText('User Metadata').first().click();
+    await page.getByText('hinted').first().waitFor({ timeout: 20_000 });
+    await shoot('details');
   });
 });

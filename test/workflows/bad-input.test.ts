@@ -82,6 +82,12 @@ const bad: [string, unknown, string, RegExp][] = [
   ],
 ];
 
+async function running(): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const run of env.client.workflow.list({ query: 'ExecutionStatus = "Running"' })) ids.push(run.workflowId);
+  return ids;
+}
+
 describe('bad input fails the run at once, names the field and leaves nothing running', () => {
   it('for each of its kinds, within 5 s', { timeout: 120_000 }, async () => {
     await bench.during(async () => {
@@ -101,8 +107,8 @@ describe('bad input fails the run at once, names the field and leaves nothing ru
         expect(Date.now() - started, what).toBeLessThan(5000);
         expect(await bench.store.getName(`runs/bad-${index}`), `${what}: nothing is left behind`).toBeUndefined();
       }
-      for await (const run of env.client.workflow.list({ query: 'ExecutionStatus = "Running"' }))
-        expect.fail(`${run.workflowId} is still running`);
+      // The list is written behind the histories, so it may show a closed workflow as running for a moment.
+      await expect.poll(running, { timeout: 5000 }).toEqual([]);
     });
   });
 
