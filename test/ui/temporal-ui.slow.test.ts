@@ -115,7 +115,8 @@ describe.skipIf(executable === undefined)("Temporal's UI", () => {
   test('shows the table so far where Temporal keeps the current details', async () => {
     await page.goto(`${ui}/from-the-ui`);
     await page.getByText('User Metadata').first().click();
-    await page.getByText('hinted').first().waitFor({ timeout: 20_000 });
+    // Temporal's UI shows Markdown in a frame of its own.
+    await page.frameLocator('iframe').getByText('hinted').first().waitFor({ timeout: 20_000 });
     await shoot('details');
   });
 });
