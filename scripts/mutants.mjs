@@ -45,7 +45,7 @@ const MUTANTS = [
   },
   {
     invariant: 'I3',
-    what: 'rejected and unjudged change places in the ledger',
+    what: 'a rejected row is counted as accepted with the hint',
     file: 'activities/seal.ts',
     from: "rejected: count('rejected'),",
     to: "rejected: count('rejected') - 1,\n    acceptedHinted: count('accepted-hinted') + 1,",
@@ -197,7 +197,8 @@ for (const { invariant, what, file, from, to, test: which } of MUTANTS) {
   const ran = /Tests\s+.*\d+ failed/.test(output) || /Failed Suites/.test(output);
   const killed = status !== 0 && ran;
   if (!killed) survived++;
-  const first = /(?:AssertionError|Error): .*/.exec(output)?.[0].slice(0, 140) ?? '';
+  const said = /AssertionError: .*/.exec(output) ?? /Error: .*/.exec(output);
+  const first = said?.[0].slice(0, 140) ?? '';
   console.log(`${invariant.padEnd(4)} ${killed ? 'killed  ' : 'SURVIVED'}  ${what}  (${which.join(' › ')}: ${first})`);
 }
 console.log(survived === 0 ? 'all killed' : `${survived} not killed`);
