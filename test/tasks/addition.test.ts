@@ -184,13 +184,13 @@ describe('tokens', () => {
 });
 
 describe('seeds', () => {
-  it('are at most 600/500/300/150/80 and then 40 of each digit count, and all there are of one digit', () => {
+  it('are at most 600/500/100/50/25 and then 15 of each digit count, and all there are of one digit', () => {
     const count = new Map<string, number>();
     for (const { problem } of addition.seeds(ALL, '7'))
       count.set(problem.stratum, (count.get(problem.stratum) ?? 0) + 1);
     const oneDigit = Array.from({ length: 100 }, (_, index) => strata[0]!.at(index));
     const train = oneDigit.filter((problem) => addition.split(problem, ALL) === 'train').length;
-    expect(Object.fromEntries(count)).toEqual({ 1: train, 2: 500, 3: 300, 4: 150, 5: 80, 6: 40, 7: 40, 8: 40 });
+    expect(Object.fromEntries(count)).toEqual({ 1: train, 2: 500, 3: 100, 4: 50, 5: 25, 6: 15, 7: 15, 8: 15 });
   });
 });
 
