@@ -141,10 +141,18 @@ const MUTANTS = [
   },
   {
     invariant: 'I13',
-    what: 'the best iteration is chosen on test',
+    what: 'a plateau is seen on test',
     file: 'workflows/decide.ts',
     from: 'one.dev > best.dev',
     to: '(one as { test?: number }).test! > (best as { test?: number }).test!',
+    test: [WORKFLOW, 'I13:'],
+  },
+  {
+    invariant: 'I13',
+    what: 'the best iteration is chosen on test',
+    file: 'activities/publish.ts',
+    from: 'record.dev.overall > best.dev.overall',
+    to: 'record.accuracy.overall > best.accuracy.overall',
     test: [WORKFLOW, 'I13:'],
   },
 ];
