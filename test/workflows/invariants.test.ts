@@ -233,6 +233,7 @@ describe('invariants of a run', () => {
       const honest = await finished(await bench(), 'honest', input);
       const other = await finished(await bench({ tasks: [corrupted] }), 'corrupted', input);
       expect(honest.iterations[1]?.dev.overall).toBeGreaterThan(honest.iterations[0]?.dev.overall as number);
+      expect(honest.iterations, 'by dev there is no plateau').toHaveLength(3);
       expect(other.iterations.at(-1)?.accuracy.overall, 'the corruption was real').toBe(0);
       expect(honest.iterations.at(-1)?.accuracy.overall).toBeGreaterThan(0.2);
       expect(other.iterations.map((one) => one.dev)).toEqual(honest.iterations.map((one) => one.dev));
