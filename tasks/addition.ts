@@ -28,8 +28,8 @@ import type { Stratum, Task } from './task.ts';
 
 const MAX_DIGITS = 8;
 /** Seed triples of 1, 2, … digits; what comes after the list gets `MORE_SEEDS`. */
-const SEEDS = [600, 500, 100, 50, 25];
-const MORE_SEEDS = 15;
+const SEEDS = [600, 500, 200, 100, 50];
+const MORE_SEEDS = 25;
 /** Tokens beyond the longest right completion: room to be wrong in, so that a slip is not cut off as too long. */
 const MARGIN_TOKENS = 4;
 const MODEL = { dModel: 64, layers: 3, heads: 4, dFF: 256, activation: 'relu' } as const;

@@ -184,13 +184,13 @@ describe('tokens', () => {
 });
 
 describe('seeds', () => {
-  it('are at most 600/500/100/50/25 and then 15 of each digit count, and all there are of one digit', () => {
+  it('are at most 600/500/200/100/50 and then 25 of each digit count, and all there are of one digit', () => {
     const count = new Map<string, number>();
     for (const { problem } of addition.seeds(ALL, '7'))
       count.set(problem.stratum, (count.get(problem.stratum) ?? 0) + 1);
     const oneDigit = Array.from({ length: 100 }, (_, index) => strata[0]!.at(index));
     const train = oneDigit.filter((problem) => addition.split(problem, ALL) === 'train').length;
-    expect(Object.fromEntries(count)).toEqual({ 1: train, 2: 500, 3: 100, 4: 50, 5: 25, 6: 15, 7: 15, 8: 15 });
+    expect(Object.fromEntries(count)).toEqual({ 1: train, 2: 500, 3: 200, 4: 100, 5: 50, 6: 25, 7: 25, 8: 25 });
   });
 });
 
