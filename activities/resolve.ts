@@ -106,6 +106,11 @@ function checkModel({ model }: Filled): FieldProblem[] {
       field: 'model.heads',
       message: `the width of a head (${model.dModel / model.heads}) must be even for RoPE`,
     });
+  if (model.kvHeads !== undefined && model.heads % model.kvHeads !== 0)
+    problems.push({
+      field: 'model.kvHeads',
+      message: `${model.kvHeads} heads of keys do not divide heads ${model.heads}`,
+    });
   return problems;
 }
 

@@ -14,6 +14,8 @@ export const DecoderConfig = z.strictObject({
   dModel: z.int().min(8),
   layers: z.int().min(1),
   heads: z.int().min(1),
+  /** Heads of keys and values, each read by heads/kvHeads query heads (grouped-query attention); absent = heads. */
+  kvHeads: z.int().min(1).optional(),
   /** Width of the feed-forward block. */
   dFF: z.int().min(8),
   activation: z.enum(['relu', 'swiglu']),

@@ -5,9 +5,10 @@
  *   const vector = flatten(layout, tensors);         // Float32Array, `layout.size` long
  *   const named = unflatten(layout, vector);         // the tensors of a checkpoint again, bit for bit
  *
- * In the vector q, k and v of a layer lie together as one matrix [3·d, d]. Rows of q and k are in another order than in the
- * file: Llama pairs row j of a head with row j + half for the rotation; here the two are neighbours, so that the rotation is
- * one product of complex numbers. Scores are sums over a head, so the order changes nothing else.
+ * In the vector q, k and v of a layer lie together as one matrix [(heads + 2·kvHeads)·width, d]. Rows of q and k are in
+ * another order than in the file: Llama pairs row j of a head with row j + half for the rotation; here the two are
+ * neighbours, so that the rotation is one product of complex numbers. Scores are sums over a head, so the order changes
+ * nothing else.
  */
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import { parameterShapes } from './parameters.ts';

@@ -229,8 +229,12 @@ describe('without each special kernel', () => {
 
 describe('the layout of the weights', () => {
   it('gives every tensor back bit for bit', () => {
-    for (const activation of ['relu', 'swiglu'] as const) {
-      const config = configure(activation, false);
+    for (const [activation, kvHeads] of [
+      ['relu', undefined],
+      ['swiglu', undefined],
+      ['swiglu', 2],
+    ] as const) {
+      const config = { ...configure(activation, false, 2, 4), kvHeads };
       const tensors = initialTensors(config, SEED);
       const layout = parameterLayout(config);
       expect(unflatten(layout, flatten(layout, tensors))).toEqual(tensors);
@@ -238,5 +242,12 @@ describe('the layout of the weights', () => {
         parameterShapes(config).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
       );
     }
+  });
+
+  it('with as many heads of keys as of queries is the one of a config that names none', () => {
+    const config = configure('swiglu', true);
+    const named = { ...config, kvHeads: config.heads };
+    expect(initialTensors(named, SEED)).toEqual(initialTensors(config, SEED));
+    expect(parameterLayout(named).pieces).toEqual(parameterLayout(config).pieces);
   });
 });
