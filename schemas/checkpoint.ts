@@ -48,6 +48,13 @@ export const Model = z.strictObject({
 });
 export type Model = z.infer<typeof Model>;
 
+/** A low-rank adapter (LoRA) on every projection of a frozen model: W + alpha/rank · B·A. */
+export const AdapterOptions = z.strictObject({
+  rank: z.int().min(1).max(1024),
+  alpha: z.number().positive().max(65_536),
+});
+export type AdapterOptions = z.infer<typeof AdapterOptions>;
+
 /** How a fine-tune goes; every number that shapes the weights is here or in the data. */
 export const TrainSchedule = z.strictObject({
   steps: z.int().nonnegative(),
