@@ -44,7 +44,15 @@ const SHAPES: Record<string, Shape> = {
   },
   'train-smollm2-lora': {
     config: DecoderConfig.parse({
-      ...{ vocabSize: 49_152, dModel: 576, layers: Number(process.env.LAYERS ?? 30), heads: 9, kvHeads: 3, dFF: 1536, activation: 'swiglu' },
+      ...{
+        vocabSize: 49_152,
+        dModel: 576,
+        layers: Number(process.env.LAYERS ?? 30),
+        heads: 9,
+        kvHeads: 3,
+        dFF: 1536,
+        activation: 'swiglu',
+      },
       ...{ context: 2048, ropeTheta: 100_000 },
     }),
     ...{ rows: 8, time: 256, lora: { rank: 8, alpha: 16 }, steps: 1, rounds: 3 },

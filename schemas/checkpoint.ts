@@ -40,11 +40,15 @@ export const TokenizerSpec = z.strictObject({
 });
 export type TokenizerSpec = z.infer<typeof TokenizerSpec>;
 
-/** A trained model as it travels between stages. */
-export const Model = z.strictObject({
+const WholeModel = z.strictObject({
   checkpoint: ArtifactRef,
   /** Over the sorted tensors: name, dtype, shape, little-endian bytes. */
   weightsDigest: Digest,
+});
+/** A trained model as it travels between stages. */
+export const Model = WholeModel.extend({
+  /** The frozen model that the checkpoint, an adapter, belongs on; then `weightsDigest` is over the digests of both. */
+  base: WholeModel.optional(),
 });
 export type Model = z.infer<typeof Model>;
 
