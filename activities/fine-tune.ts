@@ -16,6 +16,7 @@ import { memoKeyOf } from '../store/memo.ts';
 import { readRows } from '../store/rows.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
+import { openModel } from './sample.ts';
 import { seedOf } from './seed.ts';
 import { stageActivity } from './shard.ts';
 import type { ShardWork } from './shard.ts';
@@ -86,20 +87,22 @@ async function train({ deps, input, task, engine, control, busy }: ShardWork<'fi
   const rows = examples.map(({ prompt, completion, completionTokens }) => ({ prompt, completion, completionTokens }));
   await writeFile(dataPath, rows.map((row) => `${canonicalJson(row)}\n`).join(''));
   const { from } = inputs;
+  const base =
+    options.adapter && !('fresh' in from)
+      ? { base: { checkpoint: from.checkpoint, weightsDigest: from.weightsDigest } }
+      : {};
   const trainer = await engine();
   const start =
     'fresh' in from
       ? ({ kind: 'fresh', config: from.fresh, tokenizer: from.tokenizer } as const)
-      : ({
-          kind: 'checkpoint',
-          checkpoint: { path: await store.open(from.checkpoint.digest), digest: from.checkpoint.digest },
-        } as const);
+      : ({ kind: 'checkpoint', checkpoint: await openModel(store, from) } as const);
   const result = await busy('engine', () =>
     trainer.train(
       {
         start,
         dataPath,
         schedule,
+        ...(options.adapter && { adapter: options.adapter }),
         seed: seedOf(run.seed, 'fine-tune', iteration),
         outputPath,
         resume: { folder: path.join(folder, 'snapshots'), key, everyMs: deps.snapshotEveryMs, attempt },
@@ -109,7 +112,7 @@ async function train({ deps, input, task, engine, control, busy }: ShardWork<'fi
   );
   const checkpoint = await store.adopt(outputPath);
   return {
-    outputs: { model: { checkpoint, weightsDigest: result.weightsDigest } },
+    outputs: { model: { checkpoint, weightsDigest: result.weightsDigest, ...base } },
     tokens: result.tokens,
     partial: false,
     trained: { rows: examples.length, steps: result.steps, carried: false },

@@ -67,7 +67,7 @@ export function planRun(
   problems.push(...options.problems);
   const { filled } = options;
   if (filled) {
-    problems.push(...checkModel(filled));
+    problems.push(...checkModel(filled), ...checkAdapters(filled));
     problems.push(...(task.check?.(parameters, { contextTokens: filled.model.context }) ?? []));
   }
   if (!filled || problems.length > 0) throw invalidInput(problems);
@@ -106,6 +106,28 @@ function checkModel({ model }: Filled): FieldProblem[] {
       field: 'model.heads',
       message: `the width of a head (${model.dModel / model.heads}) must be even for RoPE`,
     });
+  if (model.kvHeads !== undefined && model.heads % model.kvHeads !== 0)
+    problems.push({
+      field: 'model.kvHeads',
+      message: `${model.kvHeads} heads of keys do not divide heads ${model.heads}`,
+    });
+  return problems;
+}
+
+/** An adapter is fresh in every fine-tune and rests on one whole, frozen model: the run's base. */
+function checkAdapters({ recipe, base }: Filled): FieldProblem[] {
+  const problems: FieldProblem[] = [];
+  if (base.adapter !== undefined)
+    problems.push({
+      field: 'base.adapter',
+      message: 'the base is trained whole; give adapter to a stage that starts from $base',
+    });
+  for (const [name, { use, in: inputs, with: options }] of Object.entries(recipe.stages))
+    if (use === 'fine-tune' && options?.adapter !== undefined && inputs.from !== '$base')
+      problems.push({
+        field: `stages.${name}.with.adapter`,
+        message: `an adapter rests on the run's base, but ${name}.from reads ${String(inputs.from)}; wire it to $base or leave adapter out`,
+      });
   return problems;
 }
 

@@ -2,12 +2,14 @@
  * Sampling for generate, rationalize and evaluate: rows with seeds of their own, the checkpoint opened from the store.
  * Seeds are H(run seed, stage, iteration, problem, sample): another shard size or worker gives the same completions.
  */
-import type { Completion } from '../engine/engine.ts';
+import type { Completion, LocalCheckpoint } from '../engine/engine.ts';
+import type { ArtifactRef } from '../schemas/artifact.ts';
 import { Problem } from '../schemas/problem.ts';
 import { Rationale } from '../schemas/rationale.ts';
 import type { FreshModel, Slice, StageInput, StageKind } from '../schemas/stage.ts';
 import type { Model } from '../schemas/checkpoint.ts';
 import { readRows, writeRows } from '../store/rows.ts';
+import type { Store } from '../store/store.ts';
 import { failure } from './failures.ts';
 import { seedOf } from './seed.ts';
 import type { ShardWork } from './shard.ts';
@@ -15,6 +17,12 @@ import type { ShardWork } from './shard.ts';
 export function trainedModel(model: Model | FreshModel): Model {
   if ('fresh' in model) throw failure('RecipeInvalid', 'this stage needs a trained model, not $fresh');
   return model;
+}
+
+/** A model's files on this machine, its base's too where it is an adapter. */
+export async function openModel(store: Store, { checkpoint, base }: Model): Promise<LocalCheckpoint> {
+  const open = async ({ digest }: ArtifactRef) => ({ path: await store.open(digest), digest });
+  return { ...(await open(checkpoint)), ...(base && { base: await open(base.checkpoint) }) };
 }
 
 export interface SamplingPlan {
@@ -39,11 +47,11 @@ export async function sampleRationales(shard: SamplingShard, plan: SamplingPlan)
   );
   if (wanted.length === 0) return [];
   const engine = await shard.engine();
-  const path = await shard.deps.store.open(plan.model.checkpoint.digest);
+  const model = await openModel(shard.deps.store, plan.model);
   const completions = await shard.busy('engine', () =>
     engine.sample(
       {
-        model: { path, digest: plan.model.checkpoint.digest },
+        model,
         sampling: { temperature: plan.temperature, topP: plan.topP },
         rows: wanted.map(({ problem, sample }) => ({
           prompt: plan.hinted ? task.prompt.hinted(problem) : task.prompt.free(problem),

@@ -10,7 +10,7 @@
  * Errors: `EngineError` with a stable code. Cancelling through `signal` rejects with the signal's reason. A wrong or empty
  * completion is a result, not an error.
  */
-import type { DecoderConfig, TokenizerSpec, TrainSchedule } from '../schemas/checkpoint.ts';
+import type { AdapterOptions, DecoderConfig, TokenizerSpec, TrainSchedule } from '../schemas/checkpoint.ts';
 
 export interface EngineDescription {
   /** `tfjs`, `scripted`, … */
@@ -24,6 +24,8 @@ export interface EngineDescription {
 export interface LocalCheckpoint {
   path: string;
   digest: string;
+  /** Where the checkpoint is an adapter: the frozen model it belongs on. */
+  base?: { path: string; digest: string };
 }
 
 export interface Sampling {
@@ -72,6 +74,8 @@ export interface TrainRequest {
   /** JSONL of TrainRow. */
   dataPath: string;
   schedule: TrainSchedule;
+  /** LoRA: the model to start from stays as it is, a fresh adapter learns, and `outputPath` gets the adapter alone. */
+  adapter?: AdapterOptions;
   /** 32 hex digits: initial weights (fresh) and the order of the data. */
   seed: string;
   /** A finished checkpoint is written to this path (safetensors, fsynced). */

@@ -109,7 +109,8 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
         if (delayMs > 0 || step % ROWS_AT_ONCE === 0) await pause(control?.signal);
         report(control, step, schedule.steps);
       }
-      const hash = hashOf(origin, data, JSON.stringify(Object.entries(schedule).sort()), seed);
+      const adapter = request.adapter === undefined ? [] : [JSON.stringify(request.adapter)];
+      const hash = hashOf(origin, data, JSON.stringify(Object.entries(schedule).sort()), seed, ...adapter);
       const weights = { name: 'scripted', shape: [hash.length], data: Float32Array.from(hash) };
       await writeSafetensors(request.outputPath, metadata, [weights]);
       return {

@@ -14,6 +14,8 @@ export const DecoderConfig = z.strictObject({
   dModel: z.int().min(8),
   layers: z.int().min(1),
   heads: z.int().min(1),
+  /** Heads of keys and values, each read by heads/kvHeads query heads (grouped-query attention); absent = heads. */
+  kvHeads: z.int().min(1).optional(),
   /** Width of the feed-forward block. */
   dFF: z.int().min(8),
   activation: z.enum(['relu', 'swiglu']),
@@ -38,13 +40,24 @@ export const TokenizerSpec = z.strictObject({
 });
 export type TokenizerSpec = z.infer<typeof TokenizerSpec>;
 
-/** A trained model as it travels between stages. */
-export const Model = z.strictObject({
+const WholeModel = z.strictObject({
   checkpoint: ArtifactRef,
   /** Over the sorted tensors: name, dtype, shape, little-endian bytes. */
   weightsDigest: Digest,
 });
+/** A trained model as it travels between stages. */
+export const Model = WholeModel.extend({
+  /** The frozen model that the checkpoint, an adapter, belongs on; then `weightsDigest` is over the digests of both. */
+  base: WholeModel.optional(),
+});
 export type Model = z.infer<typeof Model>;
+
+/** A low-rank adapter (LoRA) on every projection of a frozen model: W + alpha/rank · B·A. */
+export const AdapterOptions = z.strictObject({
+  rank: z.int().min(1).max(1024),
+  alpha: z.number().positive().max(65_536),
+});
+export type AdapterOptions = z.infer<typeof AdapterOptions>;
 
 /** How a fine-tune goes; every number that shapes the weights is here or in the data. */
 export const TrainSchedule = z.strictObject({

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { ArtifactRef, Digest } from './artifact.ts';
 import type { Model } from './checkpoint.ts';
-import { DecoderConfig, TokenizerSpec } from './checkpoint.ts';
+import { AdapterOptions, DecoderConfig, TokenizerSpec } from './checkpoint.ts';
 
 /** What may flow through a port. A judged row's type is its verdict, so only right rationales can reach training. */
 export const PortType = z.enum([
@@ -66,6 +66,8 @@ const trainingOptions = {
   clipNorm: z.number().positive().default(1),
   /** Adam's second decay; a short run of a small model learns faster with less memory than the usual .999. */
   beta2: z.number().min(0).lt(1).default(0.999),
+  /** LoRA: freeze the model and train a fresh adapter of this rank on it, `{"rank": 8, "alpha": 16}`; absent = train every weight. */
+  adapter: AdapterOptions.optional(),
   /** Share (0..1) of the seed triples that also enter in the hinted prompt form. */
   hintedSeeds: z.number().min(0).max(1).default(1),
 };

@@ -13,7 +13,7 @@ import { DECODER_VERSION, LARGEST_SLOTS } from './decoder.ts';
 import { threads } from './native.ts';
 import { libraryVersion } from './raw.ts';
 import { TRAINER_VERSION } from './optimizer.ts';
-import { readCheckpoint } from './safetensors.ts';
+import { readModel } from './adapter-file.ts';
 import { Sampler } from './sampler.ts';
 
 const LOADED_MODELS = 2;
@@ -38,7 +38,7 @@ export function createTfjsEngine(): Engine {
 
   const load = async (model: LocalCheckpoint): Promise<Sampler> => {
     const known = loaded.get(model.digest);
-    const sampler = known ?? new Sampler(await readCheckpoint(model.path));
+    const sampler = known ?? new Sampler(await readModel(model));
     loaded.delete(model.digest);
     loaded.set(model.digest, sampler);
     for (const [digest, oldest] of loaded) {

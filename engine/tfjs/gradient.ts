@@ -1,20 +1,25 @@
 /**
- * One training pass of the decoder: loss and gradient of every weight, the backward pass written by hand.
+ * One training pass of the decoder: the loss, and what each weight has to learn, the backward pass written by hand.
  *
- *   const { loss, gradient } = lossAndGradient(kernels, layout, weights, inputs);
+ *   const learner = new FullLearner(kernels, layout, weights);     // or AdapterLearner
+ *   const loss = learn(kernels, config, learner, inputs);
+ *   const gradient = learner.gradient();
  *
  * Why by hand: a tape keeps every intermediate alive and adds passes over memory; here each is freed when its last reader is
  * done. What is saved besides:
  * - gains of RMSNorm are multiplied into the matrix that follows (small) instead of into the tokens (large);
- * - the projections to q, k and v write [3·heads, tokens, width] directly, as attention reads it;
+ * - the projections to q, k and v write [heads + 2·kvHeads, tokens, width] directly, as attention reads it;
  * - the last feed-forward, the output layer and the loss run on the rows that predict a completion token only;
  * - Σ over a row of P∘dP equals Σ over the head of O∘dO (FlashAttention, Dao et al. 2022, §3.1): no pass over [T, T].
+ *
+ * Grouped queries (kvHeads < heads): keys and values are copied to each query head of their group, as little as they are.
  *
  * N = batch · time tokens, M = predicted tokens, H heads of width w, d = H·w.
  */
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import type { Kernels } from './kernels.ts';
-import type { Layout } from './layout.ts';
+import { kvHeadsOf } from './parameters.ts';
+import type { Learner } from './learner.ts';
 import { exp, log, sinCos } from './portable-math.ts';
 
 /**
@@ -28,7 +33,7 @@ export interface PassInputs<V> {
   positions: V;
   /** [M] int32: those next tokens. */
   targets: V;
-  /** int32 scalar N; int32 vectors [H·batch, T, w], [H·batch, T·w/2, 2], [1, T·w/2, 2] and [1, T, T]. */
+  /** int32 scalar N; int32 vectors [-1, T, w], [-1, T·w/2, 2], [1, T·w/2, 2] and [1, T, T]. */
   tokens: V;
   headsShape: V;
   pairsShape: V;
@@ -71,8 +76,8 @@ export function passShapes({ dModel, heads }: DecoderConfig, { batch, time }: { 
   const pairs = (time * width) / 2;
   return {
     tokens: batch * time,
-    headsShape: [heads * batch, time, width],
-    pairsShape: [heads * batch, pairs, 2],
+    headsShape: [-1, time, width],
+    pairsShape: [-1, pairs, 2],
     rotationShape: [1, pairs, 2],
     maskShape: [1, time, time],
   };
@@ -85,15 +90,14 @@ interface Normed<V> {
   inverse: V;
 }
 
-/** Loss summed over the M predicted tokens [scalar] and the gradient of that sum [layout.size]. */
-export function lossAndGradient<V>(
-  k: Kernels<V>,
-  layout: Layout,
-  weights: V,
-  inputs: PassInputs<V>,
-): { loss: V; gradient: V } {
-  const { dModel: d, heads: H, layers, normEpsilon, activation, tiedEmbeddings, vocabSize } = layout.config;
+/**
+ * Runs the pass; the gradients are those of the loss, summed over the M predicted tokens [scalar].
+ * `learner` gives the matrices and takes what they have to learn.
+ */
+export function learn<V>(k: Kernels<V>, config: DecoderConfig, learner: Learner<V>, inputs: PassInputs<V>): V {
+  const { dModel: d, heads: H, layers, normEpsilon, activation, vocabSize } = config;
   const w = d / H;
+  const keyHeads = kvHeadsOf(config);
   const { ids, positions, targets } = inputs;
   const headsShape = { vector: inputs.headsShape };
   const pairsShape = { vector: inputs.pairsShape };
@@ -101,14 +105,6 @@ export function lossAndGradient<V>(
   const [rotateQuery, rotateKey, unrotateQuery, unrotateKey] = k
     .split(inputs.rotations, 4)
     .map((table) => k.head(table, inputs.rotationShape, 3)) as [V, V, V, V];
-
-  const flat = k.splitVector(
-    weights,
-    layout.blocks.map(({ length }) => length),
-  );
-  const weight = new Map(layout.blocks.map(({ name, shape }, i) => [name, k.reshape(flat[i]!, shape)]));
-  const grads = new Map<string, V>();
-  const W = (name: string) => weight.get(name)!;
   const inverseWidth = k.scalar(1 / d);
   const negatedInverseWidth = k.scalar(-1 / d);
   const epsilon = k.scalar(normEpsilon);
@@ -136,15 +132,6 @@ export function lossAndGradient<V>(
     if (residual !== null) k.free(residual);
     return result;
   };
-  /** From the gradient at matrix·gain: those of the matrix and (added up) of the gain. */
-  const unfoldGain = (matrix: string, gain: string, gradient: V, source = matrix) => {
-    const byElement = k.mul(gradient, W(source));
-    const gainGradient = k.sum(byElement, 0);
-    const before = grads.get(gain);
-    grads.set(gain, before === undefined ? gainGradient : k.add(before, gainGradient));
-    grads.set(matrix, k.mul(gradient, W(gain)));
-    k.free(byElement, gradient);
-  };
   const rotate = (x: V, table: V): V => {
     const pairs = k.reshape(x, pairsShape);
     const rotated = k.complexMul(pairs, table);
@@ -152,34 +139,52 @@ export function lossAndGradient<V>(
     k.free(pairs, rotated, x);
     return result;
   };
-  /** Each [H·B, T, w], heads outermost: side by side as [N, …·d]. Splitting the first axis copies nothing. */
-  const joinHeads = (values: V[]): V => {
-    const heads = values.flatMap((value) => k.split(k.reshape(value, [-1, w]), H));
+  /** Each [heads·B, T, w], heads outermost: side by side as [N, …·w]. Splitting the first axis copies nothing. */
+  const joinHeads = (...values: [V, number][]): V => {
+    const heads = values.flatMap(([value, count]) => k.split(k.reshape(value, [-1, w]), count));
     const joined = k.concat(heads, 1);
     if (heads.length > 1) k.free(...heads);
     return joined;
   };
 
+  /** [kvHeads·B, T, w] to [H·B, T, w]: each head of keys once for every query head of its group; frees its argument. */
+  const group = Array.from({ length: H }, (_, head) => Math.floor((head * keyHeads) / H));
+  const spread = (x: V): V => {
+    if (keyHeads === H) return x;
+    const result = k.reshape(k.gather(k.reshape(x, [keyHeads, -1]), k.ints(group)), headsShape);
+    k.free(x);
+    return result;
+  };
+  /** The way back: summed over each group. */
+  const gathered = (x: V): V => {
+    if (keyHeads === H) return x;
+    const result = k.reshape(k.sum(k.reshape(x, [keyHeads, H / keyHeads, -1]), 1), headsShape);
+    k.free(x);
+    return result;
+  };
+
   // Forward.
   const saved: (() => void)[] = [];
-  let x = k.gather(W('embed'), ids);
+  let x = k.gather(learner.embedding(), ids);
   let dx!: V;
   for (let layer = 0; layer < layers; layer++) {
     const at = (name: string) => `${layer}.${name}`;
     const last = layer === layers - 1;
 
     const norm1 = normalize(x);
-    const qkvWeight = k.mul(W(at('qkv')), W(at('norm1')));
+    const qkvWeight = learner.matrix(at('qkv'), at('norm1'));
     const rows1 = k.reshape(norm1.value, [1, -1, d]);
-    const projected = k.batchMatmul(rows1, k.reshape(qkvWeight, [3 * H, w, d]), false, true);
-    const [qIn, kIn, vIn] = k.split(projected, 3) as [V, V, V];
-    const [q, key, v] = [rotate(qIn, rotateQuery), rotate(kIn, rotateKey), k.reshape(vIn, headsShape)];
+    const projected = k.batchMatmul(rows1, k.reshape(qkvWeight, [H + 2 * keyHeads, w, d]), false, true);
+    const [qIn, kIn, vIn] = k.splitBy(projected, [H, keyHeads, keyHeads]) as [V, V, V];
+    const q = rotate(qIn, rotateQuery);
+    const [key, v] = [spread(rotate(kIn, rotateKey)), spread(k.reshape(vIn, headsShape))];
     const scores = k.batchMatmul(q, key, false, true);
     const masked = k.add(scores, mask);
     const p = k.softmax(masked);
     const o = k.batchMatmul(p, v);
-    const oRows = joinHeads([o]);
-    const attended = k.matmul(oRows, W(at('o')), false, true);
+    const oRows = joinHeads([o, H]);
+    const oWeight = learner.matrix(at('o'));
+    const attended = k.matmul(oRows, oWeight, false, true);
     const middle = k.add(x, attended);
     k.free(projected, vIn, scores, masked, attended, x);
 
@@ -187,28 +192,28 @@ export function lossAndGradient<V>(
     const rows = last ? k.gather(middle, positions) : middle;
     if (last) k.free(middle);
     const norm2 = normalize(rows);
-    const up = k.mul(W(at('up')), W(at('norm2')));
+    const up = learner.matrix(at('up'), at('norm2'));
     const a = k.matmul(norm2.value, up, false, true);
     const swiglu = activation === 'swiglu';
-    const gate = swiglu ? k.mul(W(at('gate')), W(at('norm2'))) : null;
+    const gate = swiglu ? learner.matrix(at('gate'), at('norm2')) : null;
     const g = gate === null ? null : k.matmul(norm2.value, gate, false, true);
     const sigmoid = g === null ? null : k.sigmoid(g);
     const silu = g === null ? null : k.mul(g, sigmoid!);
     const h = silu === null ? k.relu(a) : k.mul(silu, a);
     if (!swiglu) k.free(a);
-    const written = k.matmul(h, W(at('down')), false, true);
+    const down = learner.matrix(at('down'));
+    const written = k.matmul(h, down, false, true);
     x = k.add(rows, written);
     k.free(rows, written);
 
     saved.push(() => {
-      grads.set(at('down'), k.matmul(dx, h, true));
-      const dh = k.matmul(dx, W(at('down')));
+      learner.learn(at('down'), dx, h);
+      const dh = k.matmul(dx, down);
       let dn2: V;
       if (g === null) {
         const da = k.reluGrad(dh, h);
-        const dUp = k.matmul(da, norm2.value, true);
+        learner.learn(at('up'), da, norm2.value, at('norm2'));
         dn2 = k.matmul(da, up);
-        unfoldGain(at('up'), at('norm2'), dUp);
         k.free(da);
       } else {
         const da = k.mul(dh, silu!);
@@ -218,13 +223,11 @@ export function lossAndGradient<V>(
         const curved = k.mul(silu!, rest);
         const slope = k.add(sigmoid!, curved);
         const dg = k.mul(dSilu, slope);
-        const dUp = k.matmul(da, norm2.value, true);
-        const dGate = k.matmul(dg, norm2.value, true);
+        learner.learn(at('up'), da, norm2.value, at('norm2'));
+        learner.learn(at('gate'), dg, norm2.value, at('norm2'));
         const viaUp = k.matmul(da, up);
         const viaGate = k.matmul(dg, gate!);
         dn2 = k.add(viaUp, viaGate);
-        unfoldGain(at('up'), at('norm2'), dUp);
-        unfoldGain(at('gate'), at('norm2'), dGate);
         k.free(da, dSilu, rest, curved, slope, dg, viaUp, viaGate, a, g, sigmoid!, silu!, gate!);
       }
       k.free(dh, h, up);
@@ -235,8 +238,8 @@ export function lossAndGradient<V>(
         k.free(compact);
       }
 
-      grads.set(at('o'), k.matmul(dMiddle, oRows, true));
-      const oByHead = k.transpose(k.reshape(W(at('o')), [d, H, w]), [1, 0, 2]);
+      learner.learn(at('o'), dMiddle, oRows);
+      const oByHead = k.transpose(k.reshape(oWeight, [d, H, w]), [1, 0, 2]);
       const dO = k.reshape(k.batchMatmul(k.reshape(dMiddle, [1, -1, d]), oByHead), headsShape);
       const overlap = k.mul(dO, o);
       const along = k.sum(overlap, 2, true);
@@ -246,38 +249,35 @@ export function lossAndGradient<V>(
       const dV = k.batchMatmul(p, dO, true);
       k.free(overlap, along, dP, centred, p, dO, v, o, oRows, oByHead);
       const dQ = rotate(k.batchMatmul(dS, key), unrotateQuery);
-      const dK = rotate(k.batchMatmul(dS, q, true), unrotateKey);
+      const dK = rotate(gathered(k.batchMatmul(dS, q, true)), unrotateKey);
+      const dVGathered = gathered(dV);
       k.free(dS, q, key);
-      const dQkv = joinHeads([dQ, dK, dV]);
-      k.free(dQ, dK, dV);
-      const dQkvWeight = k.matmul(dQkv, norm1.value, true);
-      const dn1 = k.matmul(dQkv, qkvWeight);
-      unfoldGain(at('qkv'), at('norm1'), dQkvWeight);
+      const dQkv = joinHeads([dQ, H], [dK, keyHeads], [dVGathered, keyHeads]);
+      k.free(dQ, dK, dVGathered);
+      learner.learn(at('qkv'), dQkv, norm1.value, at('norm1'));
+      // Below the first layer there is only the embedding.
+      if (layer > 0 || learner.learnsEmbedding) {
+        const dn1 = k.matmul(dQkv, qkvWeight);
+        dx = normalizeBack(norm1, dn1, dMiddle);
+      }
       k.free(dQkv, qkvWeight);
-      dx = normalizeBack(norm1, dn1, dMiddle);
     });
   }
 
-  const head = tiedEmbeddings ? 'embed' : 'head';
   const final = normalize(x);
-  const output = k.mul(W(head), W('norm'));
-  const logits = k.matmul(final.value, output, false, true);
+  const logits = learner.logits(final.value);
   const [losses, dLogits] = k.crossEntropy(logits, targets, vocabSize);
   const loss = k.sum(losses, 0);
   k.free(x, logits, losses);
 
   // Backward.
-  const dOutput = k.matmul(dLogits, final.value, true);
-  unfoldGain(head, 'norm', dOutput);
-  const dFinal = k.matmul(dLogits, output);
-  k.free(dLogits, output);
+  const dFinal = learner.logitsBack(dLogits, final.value);
+  k.free(dLogits);
   dx = normalizeBack(final, dFinal, null);
   for (const back of saved.reverse()) back();
-  const dEmbed = k.segmentSum(dx, ids, k.ints([vocabSize], []));
-  const viaHead = grads.get('embed');
-  grads.set('embed', viaHead === undefined ? dEmbed : k.add(dEmbed, viaHead));
-  k.free(dx);
-
-  const gradient = k.concat(layout.blocks.map(({ name, length }) => k.reshape(grads.get(name)!, [length])));
-  return { loss, gradient };
+  if (learner.learnsEmbedding) {
+    learner.learnEmbedding(k.segmentSum(dx, ids, k.ints([vocabSize], [])));
+    k.free(dx);
+  }
+  return loss;
 }

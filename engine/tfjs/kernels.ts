@@ -148,8 +148,8 @@ export abstract class Kernels<V> {
   split(x: V, parts: number): V[] {
     return this.run('Split', [int('num_split', parts), ...FLOAT], [this.ints([0], []), x], parts);
   }
-  /** A vector into vectors of these lengths. */
-  splitVector(x: V, lengths: number[]): V[] {
+  /** Along axis 0 into parts of these lengths. */
+  splitBy(x: V, lengths: number[]): V[] {
     const attributes = [int('num_split', lengths.length), ...FLOAT, type('Tlen', CODES.int32)];
     return this.run('SplitV', attributes, [x, this.ints(lengths), this.ints([0], [])], lengths.length);
   }

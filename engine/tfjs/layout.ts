@@ -5,11 +5,12 @@
  *   const vector = flatten(layout, tensors);         // Float32Array, `layout.size` long
  *   const named = unflatten(layout, vector);         // the tensors of a checkpoint again, bit for bit
  *
- * In the vector q, k and v of a layer lie together as one matrix [3·d, d]. Rows of q and k are in another order than in the
- * file: Llama pairs row j of a head with row j + half for the rotation; here the two are neighbours, so that the rotation is
- * one product of complex numbers. Scores are sums over a head, so the order changes nothing else.
+ * In the vector q, k and v of a layer lie together as one matrix [(heads + 2·kvHeads)·width, d]. Rows of q and k are in
+ * another order than in the file: Llama pairs row j of a head with row j + half for the rotation; here the two are
+ * neighbours, so that the rotation is one product of complex numbers. Scores are sums over a head, so the order changes
+ * nothing else.
  */
-import type { DecoderConfig } from '../../schemas/checkpoint.ts';
+import type { AdapterOptions, DecoderConfig } from '../../schemas/checkpoint.ts';
 import { parameterShapes } from './parameters.ts';
 import { uniform } from './rng.ts';
 import type { NamedTensor } from './safetensors.ts';
@@ -24,14 +25,20 @@ export interface Block {
 
 interface Piece {
   name: string;
+  /** The block it lies in. */
+  block: string;
   shape: number[];
   offset: number;
+  /** From the start of one row to that of the next, where that is not the row's own length. */
+  stride?: number;
   /** Rows of each head interleaved: only q and k. */
   rotary: boolean;
 }
 
 export interface Layout {
   config: DecoderConfig;
+  /** Where only an adapter learns: its rank and scale. */
+  adapter?: AdapterOptions;
   size: number;
   blocks: Block[];
   pieces: Piece[];
@@ -52,6 +59,8 @@ const BLOCKS: Record<string, string> = {
   'lm_head.weight': 'head',
 };
 
+const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
 /** Where each tensor of the file lies in the vector, in the order of the forward pass. */
 export function parameterLayout(config: DecoderConfig): Layout {
   const layout: Layout = { config, size: 0, blocks: [], pieces: [] };
@@ -59,7 +68,7 @@ export function parameterLayout(config: DecoderConfig): Layout {
     const [, layer, rest] = /^model\.layers\.(\d+)\.(.+)$/.exec(name) ?? [];
     const short = BLOCKS[rest ?? name]!;
     const block = layer === undefined ? short : `${layer}.${short}`;
-    const length = shape.reduce((a, b) => a * b, 1);
+    const length = sizeOf(shape);
     const last = layout.blocks.at(-1);
     if (last?.name === block) {
       // q, k and v follow one another: rows of one matrix.
@@ -68,7 +77,7 @@ export function parameterLayout(config: DecoderConfig): Layout {
     } else {
       layout.blocks.push({ name: block, shape: [...shape], length });
     }
-    layout.pieces.push({ name, shape, offset: layout.size, rotary: /[qk]_proj/.test(name) });
+    layout.pieces.push({ name, block, shape, offset: layout.size, rotary: /[qk]_proj/.test(name) });
     layout.size += length;
   }
   return layout;
@@ -81,19 +90,21 @@ function fileRow(config: DecoderConfig, row: number): number {
   return row - within + (within >> 1) + (within & 1) * (width / 2);
 }
 
+/** Calls back for each row of a piece: where it lies in the vector and in the file's tensor, and its length. */
+function eachRow({ config }: Layout, piece: Piece, visit: (inVector: number, inFile: number, length: number) => void) {
+  const { shape, offset, stride, rotary } = piece;
+  const width = shape.at(-1)!;
+  if (!rotary && stride === undefined) return visit(offset, 0, sizeOf(shape));
+  for (let row = 0; row < shape[0]!; row++)
+    visit(offset + row * (stride ?? width), (rotary ? fileRow(config, row) : row) * width, width);
+}
+
 /** The tensors of a checkpoint as one vector [layout.size]. */
 export function flatten(layout: Layout, tensors: ReadonlyMap<string, NamedTensor>): Float32Array {
   const vector = new Float32Array(layout.size);
-  for (const { name, shape, offset, rotary } of layout.pieces) {
-    const { data } = tensors.get(name)!;
-    const width = shape.at(-1)!;
-    if (!rotary) vector.set(data, offset);
-    else {
-      for (let row = 0; row < shape[0]!; row++) {
-        const from = fileRow(layout.config, row) * width;
-        vector.set(data.subarray(from, from + width), offset + row * width);
-      }
-    }
+  for (const piece of layout.pieces) {
+    const { data } = tensors.get(piece.name)!;
+    eachRow(layout, piece, (to, from, length) => vector.set(data.subarray(from, from + length), to));
   }
   return vector;
 }
@@ -101,16 +112,10 @@ export function flatten(layout: Layout, tensors: ReadonlyMap<string, NamedTensor
 /** The inverse of `flatten`, bit for bit. */
 export function unflatten(layout: Layout, vector: Float32Array): Map<string, NamedTensor> {
   const tensors = new Map<string, NamedTensor>();
-  for (const { name, shape, offset, rotary } of layout.pieces) {
-    const size = shape.reduce((a, b) => a * b, 1);
-    const data = vector.slice(offset, offset + size);
-    const width = shape.at(-1)!;
-    if (rotary) {
-      for (let row = 0; row < shape[0]!; row++) {
-        const from = offset + row * width;
-        data.set(vector.subarray(from, from + width), fileRow(layout.config, row) * width);
-      }
-    }
+  for (const piece of layout.pieces) {
+    const { name, shape } = piece;
+    const data = new Float32Array(sizeOf(shape));
+    eachRow(layout, piece, (from, to, length) => data.set(vector.subarray(from, from + length), to));
     tensors.set(name, { name, shape, data });
   }
   return tensors;
@@ -127,7 +132,7 @@ const INITIAL_WEIGHTS = 1;
 export function initialTensors(config: DecoderConfig, seed: string): Map<string, NamedTensor> {
   const tensors = new Map<string, NamedTensor>();
   for (const [index, { name, shape }] of parameterShapes(config).entries()) {
-    const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+    const data = new Float32Array(sizeOf(shape));
     if (shape.length === 1) data.fill(1);
     else {
       const residual = /o_proj|down_proj/.test(name) ? Math.sqrt(2 * config.layers) : 1;

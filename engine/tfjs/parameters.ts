@@ -13,14 +13,20 @@ export interface ParameterShape {
   shape: number[];
 }
 
+/** Heads of keys and values: as many as of queries unless the config says otherwise. */
+export const kvHeadsOf = ({ heads, kvHeads }: Pick<DecoderConfig, 'heads' | 'kvHeads'>): number => kvHeads ?? heads;
+
 /** Every tensor of a decoder, in the order of the forward pass. */
 export function parameterShapes(config: DecoderConfig): ParameterShape[] {
   const { vocabSize, dModel, dFF, layers } = config;
+  const dKeys = (dModel / config.heads) * kvHeadsOf(config);
   const parameters: ParameterShape[] = [{ name: 'model.embed_tokens.weight', shape: [vocabSize, dModel] }];
   for (let layer = 0; layer < layers; layer++) {
     const add = (name: string, ...shape: number[]) => parameters.push({ name: `model.layers.${layer}.${name}`, shape });
     add('input_layernorm.weight', dModel);
-    for (const projection of ['q', 'k', 'v', 'o']) add(`self_attn.${projection}_proj.weight`, dModel, dModel);
+    add('self_attn.q_proj.weight', dModel, dModel);
+    for (const projection of ['k', 'v']) add(`self_attn.${projection}_proj.weight`, dKeys, dModel);
+    add('self_attn.o_proj.weight', dModel, dModel);
     add('post_attention_layernorm.weight', dModel);
     if (config.activation === 'swiglu') add('mlp.gate_proj.weight', dFF, dModel);
     add('mlp.up_proj.weight', dFF, dModel);
@@ -36,6 +42,9 @@ export function architectureFault(config: DecoderConfig, tokenizer: TokenizerSpe
   const { dModel, heads, vocabSize } = config;
   if (dModel % (2 * heads) !== 0) {
     return `dModel ${dModel} is not a multiple of 2 × heads (${heads}), which rotary positions need`;
+  }
+  if (heads % kvHeadsOf(config) !== 0) {
+    return `heads ${heads} is not a multiple of kvHeads ${kvHeadsOf(config)}: each group of query heads shares one key head`;
   }
   if (tokenizer.pieces.length > vocabSize) {
     return `the tokenizer has ${tokenizer.pieces.length} pieces, the model a vocabulary of ${vocabSize}`;

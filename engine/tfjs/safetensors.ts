@@ -13,6 +13,7 @@ import path from 'node:path';
 import { DecoderConfig, TokenizerSpec } from '../../schemas/checkpoint.ts';
 import { EngineError } from '../engine.ts';
 import { architectureFault, parameterShapes } from './parameters.ts';
+import type { ParameterShape } from './parameters.ts';
 
 /** One float32 tensor, row-major. */
 export interface NamedTensor {
@@ -181,38 +182,44 @@ export async function writeCheckpoint(
 }
 
 /**
- * Reads a model and checks it: config, tokenizer, and each tensor of the architecture with its shape.
+ * One entry of a checkpoint's metadata.
  * @throws EngineError CheckpointInvalid, naming the file, what is wrong and the cure.
  */
-export async function readCheckpoint(file: string): Promise<Checkpoint> {
-  const { metadata, tensors } = await readSafetensors(file);
+export function parseMetadata<T>(
+  file: string,
+  metadata: Record<string, string>,
+  key: string,
+  schema: { safeParse(value: unknown): { success: boolean; data?: T; error?: unknown } },
+): T {
   const invalid = (fault: string) => new EngineError('CheckpointInvalid', `${file} ${fault}; ${CURE}`);
-  const parse = <T>(
-    key: string,
-    schema: { safeParse(value: unknown): { success: boolean; data?: T; error?: unknown } },
-  ): T => {
-    const text = metadata[key];
-    if (text === undefined) throw invalid(`has no ${key} in its metadata`);
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      throw invalid(`has a ${key} that is no JSON`);
-    }
-    const result = schema.safeParse(value);
-    if (!result.success) {
-      const issue = (result.error as { issues: { path: PropertyKey[]; message: string }[] }).issues[0];
-      throw invalid(`has a wrong ${key} (${issue?.path.join('.')}: ${issue?.message})`);
-    }
-    return result.data as T;
-  };
-  const config = parse('config', DecoderConfig);
-  const tokenizer = parse('tokenizer', TokenizerSpec);
-  const fault = architectureFault(config, tokenizer);
-  if (fault !== null) throw invalid(`does not fit together: ${fault}`);
+  const text = metadata[key];
+  if (text === undefined) throw invalid(`has no ${key} in its metadata`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw invalid(`has a ${key} that is no JSON`);
+  }
+  const result = schema.safeParse(value);
+  if (!result.success) {
+    const issue = (result.error as { issues: { path: PropertyKey[]; message: string }[] }).issues[0];
+    throw invalid(`has a wrong ${key} (${issue?.path.join('.')}: ${issue?.message})`);
+  }
+  return result.data as T;
+}
 
+/**
+ * The tensors if they are just those expected, each float32 in its shape.
+ * @throws EngineError CheckpointInvalid.
+ */
+export function exactTensors(
+  file: string,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  expected: readonly ParameterShape[],
+): Map<string, NamedTensor> {
+  const invalid = (fault: string) => new EngineError('CheckpointInvalid', `${file} ${fault}; ${CURE}`);
   const checked = new Map<string, NamedTensor>();
-  for (const { name, shape } of parameterShapes(config)) {
+  for (const { name, shape } of expected) {
     const tensor = tensors.get(name);
     if (tensor === undefined) throw invalid(`lacks ${name}`);
     if (tensor.shape.join() !== shape.join() || !(tensor.data instanceof Float32Array)) {
@@ -224,7 +231,20 @@ export async function readCheckpoint(file: string): Promise<Checkpoint> {
   }
   for (const name of tensors.keys())
     if (!checked.has(name)) throw invalid(`holds ${name}, which its config does not know`);
-  return { config, tokenizer, tensors: checked };
+  return checked;
+}
+
+/**
+ * Reads a model and checks it: config, tokenizer, and each tensor of the architecture with its shape.
+ * @throws EngineError CheckpointInvalid, naming the file, what is wrong and the cure.
+ */
+export async function readCheckpoint(file: string): Promise<Checkpoint> {
+  const { metadata, tensors } = await readSafetensors(file);
+  const config = parseMetadata(file, metadata, 'config', DecoderConfig);
+  const tokenizer = parseMetadata(file, metadata, 'tokenizer', TokenizerSpec);
+  const fault = architectureFault(config, tokenizer);
+  if (fault !== null) throw new EngineError('CheckpointInvalid', `${file} does not fit together: ${fault}; ${CURE}`);
+  return { config, tokenizer, tensors: exactTensors(file, tensors, parameterShapes(config)) };
 }
 
 /**

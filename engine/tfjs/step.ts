@@ -9,10 +9,11 @@
  * STARTRAIL_ENGINE_GRAPH=off, the same code runs op by op: slower, and the reference in the tests.
  */
 import { DecoderConfig, TrainSchedule } from '../../schemas/checkpoint.ts';
+import type { FrozenBlock } from './adapter.ts';
 import { assemble } from './batches.ts';
 import type { Batch } from './batches.ts';
 import { EagerKernels } from './eager.ts';
-import { lossAndGradient, makeTables, passShapes } from './gradient.ts';
+import { learn, makeTables, passShapes } from './gradient.ts';
 import type { PassInputs } from './gradient.ts';
 import { GraphKernels } from './graph.ts';
 import type { LoadedGraph } from './graph.ts';
@@ -20,6 +21,7 @@ import { CODES } from './kernels.ts';
 import type { Kernels } from './kernels.ts';
 import { parameterLayout } from './layout.ts';
 import type { Layout } from './layout.ts';
+import { AdapterLearner, FullLearner } from './learner.ts';
 import { tf } from './native.ts';
 import type { Tensor } from './native.ts';
 import { adamStep, stepScalars } from './optimizer.ts';
@@ -46,23 +48,35 @@ const INTEGERS = [
 const FLOATS = ['weights', 'first', 'second', 'rotations', 'mask', 'inverseTokens', 'stepSize', 'epsilon'] as const;
 const INPUTS = [...INTEGERS, ...FLOATS];
 
-/** The whole step: [weights, first, second, loss]. */
-function program<V>(k: Kernels<V>, layout: Layout, schedule: TrainSchedule, inputs: StepInputs<V>): V[] {
-  const { loss, gradient } = lossAndGradient(k, layout, inputs.weights, inputs);
-  const { weights, first, second } = adamStep(k, schedule, inputs, gradient, inputs);
+/** The whole step: [weights, first, second, loss]. `frozen`: by name, where only an adapter learns. */
+function program<V>(
+  k: Kernels<V>,
+  layout: Layout,
+  schedule: TrainSchedule,
+  inputs: StepInputs<V>,
+  frozen: ReadonlyMap<string, V>,
+): V[] {
+  const { adapter } = layout;
+  const learner =
+    adapter === undefined
+      ? new FullLearner(k, layout, inputs.weights)
+      : new AdapterLearner(k, { ...layout, adapter }, inputs.weights, frozen);
+  const loss = learn(k, layout.config, learner, inputs);
+  const { weights, first, second } = adamStep(k, schedule, inputs, learner.gradient(), inputs);
   return [weights, first, second, loss];
 }
 
 /** How a step runs. The two differ in the last bits: this belongs into an engine's fingerprint. */
 export type StepMode = 'graph' | 'eager';
 
-function loadGraph(layout: Layout, schedule: TrainSchedule): LoadedGraph {
+function loadGraph(layout: Layout, schedule: TrainSchedule, frozen: readonly string[]): LoadedGraph {
   const k = new GraphKernels();
   const nodes = [
     ...INTEGERS.map((name) => [name, k.input(CODES.int32)]),
     ...FLOATS.map((name) => [name, k.input(CODES.float32)]),
   ];
-  return k.load(program(k, layout, schedule, Object.fromEntries(nodes) as StepInputs<string>));
+  const frozenNodes = new Map(frozen.map((name) => [name, k.input(CODES.float32)]));
+  return k.load(program(k, layout, schedule, Object.fromEntries(nodes) as StepInputs<string>, frozenNodes));
 }
 
 let found: StepMode | undefined;
@@ -84,7 +98,7 @@ function graphWorks(): boolean {
   const firstMoment = (mode: StepMode): Float32Array | null => {
     let step: TrainStep | null = null;
     try {
-      step = new TrainStep(layout, schedule, { weights: values(0.1), first: values(0), second: values(0) }, mode);
+      step = new TrainStep(layout, schedule, { weights: values(0.1), first: values(0), second: values(0) }, [], mode);
       step.run(batch, 0, 0.1);
       return step.read().first;
     } catch {
@@ -102,15 +116,20 @@ export class TrainStep {
   readonly #kernels = new EagerKernels();
   readonly #graph: LoadedGraph | null;
   readonly #tables: Pick<PassInputs<Tensor>, 'rotations' | 'mask'>;
+  readonly #frozen: ReadonlyMap<string, Tensor>;
   #state: TrainState<Tensor>;
 
+  /** @param frozen what an adapter's layout rests on (`frozenBlocks`); none where all weights learn. */
   constructor(
     readonly layout: Layout,
     readonly schedule: TrainSchedule,
     initial: StateArrays,
+    frozen: readonly FrozenBlock[] = [],
     readonly mode: StepMode = stepMode(),
   ) {
-    this.#graph = mode === 'graph' ? loadGraph(layout, schedule) : null;
+    const names = frozen.map(({ name }) => name);
+    this.#graph = mode === 'graph' ? loadGraph(layout, schedule, names) : null;
+    this.#frozen = new Map(frozen.map(({ name, shape, data }) => [name, tf.keep(tf.tensor(data, shape))]));
     const { rotations, mask } = makeTables(layout.config);
     this.#tables = {
       rotations: tf.keep(tf.tensor(rotations.values, rotations.shape)),
@@ -146,8 +165,8 @@ export class TrainStep {
         epsilon: tf.scalar(numbers.epsilon),
       };
       const outputs =
-        this.#graph?.run(INPUTS.map((name) => inputs[name])) ??
-        program(this.#kernels, this.layout, this.schedule, inputs);
+        this.#graph?.run([...INPUTS.map((name) => inputs[name]), ...this.#frozen.values()]) ??
+        program(this.#kernels, this.layout, this.schedule, inputs, this.#frozen);
       const [weights, first, second, lossTensor] = outputs as [Tensor, Tensor, Tensor, Tensor];
       loss = lossTensor.dataSync()[0]!;
       return { weights: tf.keep(weights), first: tf.keep(first), second: tf.keep(second) };
@@ -164,7 +183,8 @@ export class TrainStep {
 
   dispose(): void {
     const { weights, first, second } = this.#state;
-    for (const tensor of [weights, first, second, ...Object.values(this.#tables)]) tensor.dispose();
+    const kept = [weights, first, second, ...Object.values(this.#tables), ...this.#frozen.values()];
+    for (const tensor of kept) tensor.dispose();
     this.#kernels.dispose();
     this.#graph?.dispose();
   }

@@ -11,10 +11,14 @@ import { EngineError } from '../engine.ts';
 import type { EngineControl, TrainRequest, TrainResult } from '../engine.ts';
 import { DecoderConfig, TokenizerSpec } from '../../schemas/checkpoint.ts';
 import { assemble, BatchOrder, readRows } from './batches.ts';
+import { adapterLayout, frozenBlocks, initialAdapter } from './adapter.ts';
+import type { FrozenBlock } from './adapter.ts';
+import { readModel, writeAdapter } from './adapter-file.ts';
 import { flatten, initialTensors, parameterLayout, unflatten } from './layout.ts';
+import type { Layout } from './layout.ts';
 import { architectureFault } from './parameters.ts';
-import { readCheckpoint, weightsDigest, writeCheckpoint } from './safetensors.ts';
-import type { Checkpoint } from './safetensors.ts';
+import { weightsDigest, writeCheckpoint } from './safetensors.ts';
+import type { Checkpoint, NamedTensor } from './safetensors.ts';
 import { learningRateAt } from './schedule.ts';
 import { SnapshotFolder } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -24,13 +28,50 @@ import { PieceTokenizer } from './tokenizer.ts';
 const PROGRESS_EVERY_MS = 400;
 
 async function startingPoint({ start, seed }: TrainRequest): Promise<Checkpoint> {
-  if (start.kind === 'checkpoint') return readCheckpoint(start.checkpoint.path);
+  if (start.kind === 'checkpoint') return readModel(start.checkpoint);
   const config = DecoderConfig.parse(start.config);
   const tokenizer = TokenizerSpec.parse(start.tokenizer);
   const fault = architectureFault(config, tokenizer);
   if (fault !== null)
     throw new EngineError('CheckpointInvalid', `the model to start from does not fit together: ${fault}`);
   return { config, tokenizer, tensors: initialTensors(config, seed) };
+}
+
+/** What of the model learns, and how it is written down. */
+interface Learned {
+  layout: Layout;
+  initial: Map<string, NamedTensor>;
+  frozen(): FrozenBlock[];
+  /** Gives the digest of the weights. */
+  write(tensors: Map<string, NamedTensor>): Promise<string>;
+}
+
+function learnedOf({ start, adapter: options, seed, outputPath }: TrainRequest, model: Checkpoint): Learned {
+  if (options === undefined) {
+    return {
+      layout: parameterLayout(model.config),
+      initial: model.tensors,
+      frozen: () => [],
+      async write(tensors) {
+        await writeCheckpoint(outputPath, { ...model, tensors });
+        return weightsDigest(tensors.values());
+      },
+    };
+  }
+  if (start.kind === 'fresh' || start.checkpoint.base !== undefined) {
+    const what = start.kind === 'fresh' ? 'fresh weights' : 'another adapter';
+    throw new EngineError(
+      'CheckpointInvalid',
+      `an adapter rests on a whole checkpoint, not on ${what}; start from the base`,
+    );
+  }
+  const layout = adapterLayout(model.config, options);
+  return {
+    layout,
+    initial: initialAdapter(model.config, options, seed),
+    frozen: () => frozenBlocks(layout, model.tensors),
+    write: (tensors) => writeAdapter(outputPath, { options, base: model, tensors }),
+  };
 }
 
 /**
@@ -41,22 +82,19 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
   const { schedule, seed } = request;
   control.signal?.throwIfAborted();
   const model = await startingPoint(request);
-  const finish = async (tensors: Checkpoint['tensors']) => {
-    await writeCheckpoint(request.outputPath, { ...model, tensors });
-    return weightsDigest(tensors.values());
-  };
+  const learned = learnedOf(request, model);
   if (schedule.steps === 0) {
-    const digest = await finish(model.tensors);
+    const digest = await learned.write(learned.initial);
     return { weightsDigest: digest, steps: 0, resumedFrom: 0, finalLoss: null, learningRates: [], tokens: 0 };
   }
 
   const rows = await readRows(request.dataPath, new PieceTokenizer(model.tokenizer), model.config);
   const order = new BatchOrder(rows, schedule.batchSize, seed);
-  const layout = parameterLayout(model.config);
+  const { layout } = learned;
   const folder = request.resume === undefined ? null : new SnapshotFolder(request.resume);
   const resumed = (await folder?.newest(layout.size, schedule.steps)) ?? null;
   const position: Snapshot = resumed ?? {
-    weights: flatten(layout, model.tensors),
+    weights: flatten(layout, learned.initial),
     first: new Float32Array(layout.size),
     second: new Float32Array(layout.size),
     progress: { step: 0, learningRates: [], windowLoss: 0, windowTokens: 0 },
@@ -66,7 +104,7 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
   // The last tenth of the steps, at least one.
   const windowStart = schedule.steps - Math.max(1, Math.floor(schedule.steps / 10));
 
-  const step = new TrainStep(layout, schedule, position);
+  const step = new TrainStep(layout, schedule, position, learned.frozen());
   let tokens = 0;
   try {
     let reportedAt = performance.now();
@@ -117,7 +155,7 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
         `weights are not finite after step ${schedule.steps}; lower learningRate`,
       );
     }
-    const digest = await finish(unflatten(layout, weights));
+    const digest = await learned.write(unflatten(layout, weights));
     await folder?.clear();
     return {
       weightsDigest: digest,

@@ -2,24 +2,27 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { assemble } from '../../engine/tfjs/batches.ts';
 import type { TokenRow } from '../../engine/tfjs/batches.ts';
 import { EagerKernels } from '../../engine/tfjs/eager.ts';
-import { lossAndGradient, makeTables, passShapes } from '../../engine/tfjs/gradient.ts';
+import { learn, makeTables, passShapes } from '../../engine/tfjs/gradient.ts';
 import { SPECIAL } from '../../engine/tfjs/kernels.ts';
 import type { Special } from '../../engine/tfjs/kernels.ts';
 import { flatten, initialTensors, parameterLayout, unflatten } from '../../engine/tfjs/layout.ts';
+import { FullLearner } from '../../engine/tfjs/learner.ts';
 import { tf } from '../../engine/tfjs/native.ts';
 import type { Tensor } from '../../engine/tfjs/native.ts';
 import { parameterShapes } from '../../engine/tfjs/parameters.ts';
 import type { NamedTensor } from '../../engine/tfjs/safetensors.ts';
 import { uniform } from '../../engine/tfjs/rng.ts';
 import { DecoderConfig } from '../../schemas/checkpoint.ts';
+import { plainLoss } from './plain-loss.ts';
 
 const SEED = '00112233445566778899aabbccddeeff';
-const configure = (activation: 'relu' | 'swiglu', tiedEmbeddings: boolean, layers = 2, heads = 2) =>
+const configure = (activation: 'relu' | 'swiglu', tiedEmbeddings: boolean, layers = 2, heads = 2, kvHeads?: number) =>
   DecoderConfig.parse({
     vocabSize: 11,
     dModel: 16,
     layers,
     heads,
+    kvHeads,
     dFF: 24,
     activation,
     context: 32,
@@ -41,55 +44,6 @@ function startingWeights(config: DecoderConfig): Map<string, NamedTensor> {
   return tensors;
 }
 
-/** The definition, in plain tfjs and Llama's own conventions; differentiated by the tape. */
-function plainLoss(config: DecoderConfig, rows: TokenRow[], tensors: Map<string, Tensor>): Tensor {
-  const { dModel, heads, layers, ropeTheta, normEpsilon } = config;
-  const width = dModel / heads;
-  const get = (name: string) => tensors.get(name) as any;
-  const norm = (x: any, gain: any) => x.div(x.square().mean(-1, true).add(normEpsilon).sqrt()).mul(gain);
-  const linear = (x: any, weight: any) => tf.matMul(x, weight, false, true);
-  let total: any = tf.scalar(0);
-  for (const { tokens, promptLength } of rows) {
-    const time = tokens.length - 1;
-    const angles = tf.tensor2d(
-      Array.from({ length: time }, (_, t) =>
-        Array.from({ length: width }, (_, j) => t * ropeTheta ** ((-2 * (j % (width / 2))) / width)),
-      ),
-    );
-    const rotate = (x: any) =>
-      x
-        .mul(angles.cos())
-        .add(tf.concat([x.slice([0, width / 2]).neg(), x.slice([0, 0], [time, width / 2])], 1).mul(angles.sin()));
-    let x: any = tf.gather(get('model.embed_tokens.weight'), tf.tensor1d(tokens.subarray(0, -1), 'int32'));
-    for (let layer = 0; layer < layers; layer++) {
-      const at = (name: string) => get(`model.layers.${layer}.${name}.weight`);
-      const n = norm(x, at('input_layernorm'));
-      const outputs = [];
-      for (let head = 0; head < heads; head++) {
-        const part = (name: string) => linear(n, at(`self_attn.${name}_proj`)).slice([0, head * width], [time, width]);
-        const scores = tf.matMul(rotate(part('q')), rotate(part('k')), false, true).div(Math.sqrt(width));
-        const causal = tf.linalg
-          .bandPart(tf.ones([time, time]), -1, 0)
-          .sub(1)
-          .mul(1e9);
-        outputs.push(tf.matMul(tf.softmax(scores.add(causal)), part('v')));
-      }
-      x = x.add(linear(tf.concat(outputs, 1), at('self_attn.o_proj')));
-      const m = norm(x, at('post_attention_layernorm'));
-      const up = linear(m, at('mlp.up_proj'));
-      const gate = config.activation === 'swiglu' ? linear(m, at('mlp.gate_proj')) : null;
-      const hidden = gate === null ? tf.relu(up) : gate.mul(tf.sigmoid(gate)).mul(up);
-      x = x.add(linear(hidden, at('mlp.down_proj')));
-    }
-    const head = get(config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight');
-    const logSoftmax = tf.logSoftmax(linear(norm(x, get('model.norm.weight')), head) as any);
-    for (let at = promptLength; at < tokens.length; at++) {
-      total = total.sub(logSoftmax.slice([at - 1, tokens[at]!], [1, 1]).sum());
-    }
-  }
-  return total;
-}
-
 const kernels: EagerKernels[] = [];
 afterEach(() => kernels.splice(0).forEach((k) => k.dispose()));
 function own(
@@ -108,7 +62,8 @@ function own(
     const shapes = passShapes(config, batch);
     const { rotations, mask } = makeTables(config);
     const ints = (values: ArrayLike<number>) => tf.tensor1d(Int32Array.from(values), 'int32');
-    const { loss, gradient } = lossAndGradient(k, layout, tf.tensor1d(flatten(layout, tensors)), {
+    const learner = new FullLearner(k, layout, tf.tensor1d(flatten(layout, tensors)));
+    const loss = learn(k, config, learner, {
       ids: ints(batch.ids),
       positions: ints(batch.positions),
       targets: ints(batch.targets),
@@ -120,7 +75,7 @@ function own(
       rotations: tf.tensor(rotations.values, rotations.shape),
       mask: tf.tensor(mask.values, mask.shape),
     });
-    const gradients = unflatten(layout, gradient.dataSync() as Float32Array);
+    const gradients = unflatten(layout, learner.gradient().dataSync() as Float32Array);
     return { loss: loss.dataSync()[0]!, gradients, targets: batch.targets.length };
   } finally {
     tf.engine().endScope();
@@ -138,29 +93,36 @@ const distance = (a: Float32Array, b: Float32Array) => {
 };
 
 describe.each([
-  ['relu', true, 2, 2],
-  ['relu', false, 2, 2],
-  ['swiglu', true, 3, 4],
-  ['swiglu', false, 1, 1],
-] as const)('the pass by hand (%s, tied: %s, %i layers, %i heads)', (activation, tied, layers, heads) => {
-  it('gives the loss and every gradient of the plain definition, padding present', () => {
-    const config = configure(activation, tied, layers, heads);
-    const tensors = startingWeights(config);
-    const rows = makeRows();
-    const mine = own(config, rows, tensors);
-    const names = [...tensors.keys()];
-    tf.tidy(() => {
-      const variables = names.map((name) => tf.tensor(tensors.get(name)!.data, tensors.get(name)!.shape));
-      const f = (...values: Tensor[]) => plainLoss(config, rows, new Map(names.map((name, i) => [name, values[i]!])));
-      const { value, grads } = tf.valueAndGrads(f)(variables);
-      expect(Math.abs(mine.loss / value.dataSync()[0]! - 1)).toBeLessThan(1e-5);
-      expect(grads.length).toBe(names.length);
-      for (const [i, name] of names.entries()) {
-        expect(distance(mine.gradients.get(name)!.data, grads[i]!.dataSync() as Float32Array), name).toBeLessThan(1e-3);
-      }
+  ['relu', true, 2, 2, 2],
+  ['relu', false, 2, 2, 2],
+  ['swiglu', true, 3, 4, 4],
+  ['swiglu', true, 2, 4, 2],
+  ['relu', false, 2, 4, 1],
+  ['swiglu', false, 1, 1, 1],
+] as const)(
+  'the pass by hand (%s, tied: %s, %i layers, %i heads, %i of keys)',
+  (activation, tied, layers, heads, kvHeads) => {
+    it('gives the loss and every gradient of the plain definition, padding present', () => {
+      const config = configure(activation, tied, layers, heads, kvHeads);
+      const tensors = startingWeights(config);
+      const rows = makeRows();
+      const mine = own(config, rows, tensors);
+      const names = [...tensors.keys()];
+      tf.tidy(() => {
+        const variables = names.map((name) => tf.tensor(tensors.get(name)!.data, tensors.get(name)!.shape));
+        const f = (...values: Tensor[]) => plainLoss(config, rows, new Map(names.map((name, i) => [name, values[i]!])));
+        const { value, grads } = tf.valueAndGrads(f)(variables);
+        expect(Math.abs(mine.loss / value.dataSync()[0]! - 1)).toBeLessThan(1e-5);
+        expect(grads.length).toBe(names.length);
+        for (const [i, name] of names.entries()) {
+          expect(distance(mine.gradients.get(name)!.data, grads[i]!.dataSync() as Float32Array), name).toBeLessThan(
+            1e-3,
+          );
+        }
+      });
     });
-  });
-});
+  },
+);
 
 describe('the loss', () => {
   const config = configure('relu', true);
@@ -229,8 +191,12 @@ describe('without each special kernel', () => {
 
 describe('the layout of the weights', () => {
   it('gives every tensor back bit for bit', () => {
-    for (const activation of ['relu', 'swiglu'] as const) {
-      const config = configure(activation, false);
+    for (const [activation, kvHeads] of [
+      ['relu', undefined],
+      ['swiglu', undefined],
+      ['swiglu', 2],
+    ] as const) {
+      const config = { ...configure(activation, false, 2, 4), kvHeads };
       const tensors = initialTensors(config, SEED);
       const layout = parameterLayout(config);
       expect(unflatten(layout, flatten(layout, tensors))).toEqual(tensors);
@@ -238,5 +204,12 @@ describe('the layout of the weights', () => {
         parameterShapes(config).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
       );
     }
+  });
+
+  it('with as many heads of keys as of queries is the one of a config that names none', () => {
+    const config = configure('swiglu', true);
+    const named = { ...config, kvHeads: config.heads };
+    expect(initialTensors(named, SEED)).toEqual(initialTensors(config, SEED));
+    expect(parameterLayout(named).pieces).toEqual(parameterLayout(config).pieces);
   });
 });

@@ -28,7 +28,7 @@ function trained(config: DecoderConfig, mode: StepMode, steps: number, clipNorm 
   const layout = parameterLayout(config);
   const zeros = () => new Float32Array(layout.size);
   const start = { weights: flatten(layout, initialTensors(config, SEED)), first: zeros(), second: zeros() };
-  const step = new TrainStep(layout, { ...schedule, clipNorm }, start, mode);
+  const step = new TrainStep(layout, { ...schedule, clipNorm }, start, [], mode);
   const losses = Array.from({ length: steps }, (_, i) => step.run(assemble(rowsOf(i), 0), i, 1e-2));
   const result = { losses, start, ...step.read() };
   step.dispose();

@@ -61,6 +61,40 @@ const bad: [string, unknown, string, RegExp][] = [
     /context/,
   ],
   ['heads that do not divide the width', { ...ok, set: { 'model.heads': 7 } }, 'model.heads', /divide/],
+  [
+    'heads of keys that do not divide the heads',
+    { ...ok, set: { 'model.heads': 4, 'model.kvHeads': 3 } },
+    'model.kvHeads',
+    /divide/,
+  ],
+  [
+    'an adapter without rank',
+    { ...ok, set: { 'stages.next.with.adapter': { alpha: 16 } } },
+    'stages.next.with.adapter.rank',
+    /number/,
+  ],
+  [
+    'an adapter of rank 0',
+    { ...ok, set: { 'stages.next.with.adapter': { rank: 0, alpha: 16 } } },
+    'stages.next.with.adapter.rank',
+    />=1/,
+  ],
+  [
+    'an adapter on the base itself',
+    { ...ok, set: { 'base.adapter': { rank: 8, alpha: 16 } } },
+    'base.adapter',
+    /whole/,
+  ],
+  [
+    'an adapter on the model of the iteration before',
+    {
+      ...ok,
+      recipe: wired((r) => (r.stages.next!.in.from = '$model')),
+      set: { 'stages.next.with.adapter': { rank: 8, alpha: 16 } },
+    },
+    'stages.next.with.adapter',
+    /next\.from reads \$model; wire it to \$base/,
+  ],
   ['an engine that is not declared', { ...ok, engine: 'curl http://example' }, 'engine', /no engine on this worker/],
   [
     'a recipe wired to unjudged rows',

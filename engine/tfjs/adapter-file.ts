@@ -1,0 +1,61 @@
+/**
+ * An adapter's checkpoint: the factors alone (a few MB beside hundreds of the base), and which model they belong on.
+ *
+ *   const digest = await writeAdapter('adapter.safetensors', { options, base, tensors });
+ *   const model = await readModel({ path: 'adapter.safetensors', digest, base: { path: 'base.safetensors', … } });
+ *
+ * Tensors as PEFT's `adapter_model.safetensors` (names: adapter.ts). `__metadata__` holds `adapter`: rank, alpha and the
+ * base's weights digest, so that an adapter never meets another base unseen. Loading merges the two.
+ */
+import { createHash } from 'node:crypto';
+import { Digest } from '../../schemas/artifact.ts';
+import { AdapterOptions } from '../../schemas/checkpoint.ts';
+import { EngineError } from '../engine.ts';
+import type { LocalCheckpoint } from '../engine.ts';
+import { adapterShapes, mergeAdapter } from './adapter.ts';
+import {
+  exactTensors,
+  parseMetadata,
+  readCheckpoint,
+  readSafetensors,
+  weightsDigest,
+  writeSafetensors,
+} from './safetensors.ts';
+import type { Checkpoint, NamedTensor } from './safetensors.ts';
+
+const AdapterMetadata = AdapterOptions.extend({ base: Digest });
+
+/** Digest of a model that is an adapter on a base: over the digests of both. */
+export const adaptedDigest = (adapter: string, base: string): string =>
+  `sha256:${createHash('sha256').update(`${adapter}\n${base}\n`).digest('hex')}`;
+
+/** Writes an adapter: same factors, options and base ⇒ same bytes. Gives the digest of the adapted model. */
+export async function writeAdapter(
+  file: string,
+  adapter: { options: AdapterOptions; base: Checkpoint; tensors: ReadonlyMap<string, NamedTensor> },
+): Promise<string> {
+  const base = weightsDigest(adapter.base.tensors.values());
+  const metadata = AdapterMetadata.parse({ ...adapter.options, base });
+  await writeSafetensors(file, { adapter: JSON.stringify(metadata) }, adapter.tensors.values());
+  return adaptedDigest(weightsDigest(adapter.tensors.values()), base);
+}
+
+/**
+ * Reads a model as it computes: an adapter is merged into its base.
+ * @throws EngineError CheckpointInvalid, naming the file, what is wrong and the cure.
+ */
+export async function readModel({ path, base }: Pick<LocalCheckpoint, 'path' | 'base'>): Promise<Checkpoint> {
+  if (base === undefined) return readCheckpoint(path);
+  const whole = await readCheckpoint(base.path);
+  const { metadata, tensors } = await readSafetensors(path);
+  const { base: wanted, ...options } = parseMetadata(path, metadata, 'adapter', AdapterMetadata);
+  const found = weightsDigest(whole.tensors.values());
+  if (found !== wanted) {
+    throw new EngineError(
+      'CheckpointInvalid',
+      `${path} is an adapter on the weights ${wanted}, but ${base.path} holds ${found}; give the base it was trained on`,
+    );
+  }
+  const factors = exactTensors(path, tensors, adapterShapes(whole.config, options));
+  return { ...whole, tensors: mergeAdapter(whole.tensors, { options, tensors: factors }) };
+}
