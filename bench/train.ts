@@ -9,7 +9,8 @@
 import { spawn } from 'node:child_process';
 import { homedir } from 'node:os';
 import { createInterface } from 'node:readline';
-import { AdapterOptions, DecoderConfig, TrainSchedule } from '../schemas/checkpoint.ts';
+import { DecoderConfig, TrainSchedule } from '../schemas/checkpoint.ts';
+import type { AdapterOptions } from '../schemas/checkpoint.ts';
 import { adapterLayout, frozenBlocks, initialAdapter } from '../engine/tfjs/adapter.ts';
 import { assemble } from '../engine/tfjs/batches.ts';
 import type { Batch } from '../engine/tfjs/batches.ts';
@@ -103,9 +104,9 @@ async function peer({ config, lora }: Shape, batch: Batch, options: { compile: b
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ask = async (request: unknown): Promise<Record<string, unknown>> => {
     child.stdin.write(JSON.stringify(request) + '\n');
-    const { value, done } = await lines.next();
-    if (done === true) throw new Error('the peer ended; its error stands above');
-    return JSON.parse(value) as Record<string, unknown>;
+    const line = await lines.next();
+    if (line.done === true) throw new Error('the peer ended; its error stands above');
+    return JSON.parse(line.value) as Record<string, unknown>;
   };
   const { batch: rows, time, ids, positions, targets } = batch;
   const arrays = { ids: [...ids], positions: [...positions], targets: [...targets] };
