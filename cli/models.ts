@@ -37,7 +37,7 @@ const pointerOf = ({ run, iteration, model }: ModelEntry) =>
 
 function subject(event: NumberedEvent): string {
   if (event.what === 'rolled-back') return event.to === null ? 'to none' : `to event ${event.to}`;
-  return pointerOf(event.entry);
+  return event.what === 'failed' ? event.run : pointerOf(event.entry);
 }
 
 export async function listModels(context: Context, task?: string): Promise<number> {

@@ -5,17 +5,19 @@
  *   judgeGate({ '2': { both: 90, gained: 8, lost: 1, neither: 1 } }, { look: 1, margin: 0, alpha: 0.05, atMostUnjudged: 0.2 }, 0)
  *   // { promote: true, difference: 0.07, interval: [0.006, 0.146], … }
  *
- * A stratum's interval is Newcombe's for paired shares (1998, doi 10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C,
- * method 10 without its continuity correction of φ); the unweighted mean of the strata joins them as schemas/accuracy.ts does.
+ * The interval is Newcombe's for paired shares (1998, Statistics in Medicine 17, 2635–2650, method 10 without its continuity
+ * correction of φ) over all pairs together. Not over the unweighted mean of the strata: there eight problems of one digit
+ * would be as wide as five hundred of five, and hold up every promotion. The price: a stratum weighs by its pairs, so what a
+ * small one loses can be outweighed.
  *
  * Looking every night would promote by luck in the end. Look k gets alpha·6/(π²k²), and those add up to alpha over any number
  * of looks (Bonferroni; Basel's sum). Limits: looks at one fixed set are dependent, so this is on the careful side, and
  * after many looks only a large gain is promoted: a small lasting one needs more gate problems.
  */
 import { z } from 'zod';
-import { compareStrata, wilson } from './accuracy.ts';
+import { wilson } from './accuracy.ts';
 
-/** Problems of one stratum by who solved them. Only problems judged for both models are counted. */
+/** Problems by who solved them. Only problems judged for both models are counted. */
 export const PairCounts = z.strictObject({
   both: z.int().nonnegative(),
   /** The new model alone. */
@@ -90,7 +92,7 @@ export function normalQuantile(p: number): number {
   );
 }
 
-/** Difference of two paired shares (new − current) with its interval, for one stratum with at least one pair. */
+/** Difference of two paired shares (new − current) with its interval, of at least one pair. */
 export function pairedInterval(counts: PairCounts, level: number): { difference: number; low: number; high: number } {
   const { both, gained, lost, neither } = counts;
   const n = both + gained + lost + neither;
@@ -116,22 +118,11 @@ export function judgeGate(
   unjudged: number,
 ): GateResult {
   const level = alphaOfLook(rule.alpha, rule.look);
-  const counted = Object.entries(byStratum)
-    .sort(([a], [b]) => compareStrata(a, b))
-    .map(([, counts]) => counts)
-    .filter(({ both, gained, lost, neither }) => both + gained + lost + neither > 0);
-  const pairs = counted.reduce((sum, { both, gained, lost, neither }) => sum + both + gained + lost + neither, 0);
-  let [sum, below, above] = [0, 0, 0];
-  for (const counts of counted) {
-    const one = pairedInterval(counts, level);
-    sum += one.difference;
-    below += (one.difference - one.low) ** 2;
-    above += (one.high - one.difference) ** 2;
-  }
-  const strata = counted.length;
-  const difference = strata === 0 ? 0 : sum / strata;
-  const interval: [number, number] =
-    strata === 0 ? [-1, 1] : [difference - Math.sqrt(below) / strata, difference + Math.sqrt(above) / strata];
+  const sum = (pick: keyof PairCounts) => Object.values(byStratum).reduce((total, one) => total + one[pick], 0);
+  const counts = { both: sum('both'), gained: sum('gained'), lost: sum('lost'), neither: sum('neither') };
+  const pairs = counts.both + counts.gained + counts.lost + counts.neither;
+  const { difference, low, high } = pairs === 0 ? { difference: 0, low: -1, high: 1 } : pairedInterval(counts, level);
+  const interval: [number, number] = [low, high];
   const share = pairs + unjudged === 0 ? 1 : unjudged / (pairs + unjudged);
   const promote = share <= rule.atMostUnjudged && interval[0] > rule.margin;
   const told = `new − current = ${difference.toFixed(4)}, interval ${interval[0].toFixed(4)} to ${interval[1].toFixed(4)} at look ${rule.look}, margin ${rule.margin}`;

@@ -40,6 +40,8 @@ export const ModelEvent = z.discriminatedUnion('what', [
   z.strictObject({ ...common, what: z.literal('promoted'), entry: ModelEntry, gate: GateResult.nullable() }),
   /** The gate looked and the old pointer stays. */
   z.strictObject({ ...common, what: z.literal('kept'), entry: ModelEntry, gate: GateResult }),
+  /** A night that came to no gate. */
+  z.strictObject({ ...common, what: z.literal('failed'), run: z.string() }),
   /** The pointer goes back to the promotion of this number; null = to none. */
   z.strictObject({ ...common, what: z.literal('rolled-back'), to: z.int().min(1).nullable() }),
 ]);

@@ -88,6 +88,12 @@ describe('the gate', () => {
   });
 });
 
+it('a stratum of eight problems does not hold up what five hundred show', () => {
+  const many = { both: 390, gained: 80, lost: 10, neither: 20 };
+  const few = { both: 6, gained: 1, lost: 1, neither: 0 };
+  expect(judgeGate({ '1': few, '2': many }, { ...rule, look: 2 }, 0).promote).toBe(true);
+});
+
 describe('the paired interval', () => {
   it('holds the true difference in about 95 of 100 samples', () => {
     const next = random(77);
