@@ -12,6 +12,7 @@ import type { LedgerOptions } from './ledger.ts';
 import type { PromoteOptions } from './models.ts';
 import { contextOf } from './parts.ts';
 import type { Context } from './parts.ts';
+import { addScheduleVerbs } from './schedule-verbs.ts';
 import { openTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -137,6 +138,7 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     .action((task: string, options: { to?: number }) =>
       act(async (context) => (await import('./models.ts')).rollbackModel(context, task, options)),
     );
+  addScheduleVerbs(program, act);
   verb('doctor', 'what is installed, what is missing, what fixes it').action(() =>
     act(async (context) => (await import('./doctor.ts')).doctor(context)),
   );

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { EngineError } from '../../engine/engine.ts';
 import { createScriptedEngine } from '../../engine/scripted.ts';
+import { createSchedule, listSchedules } from '../../cli/schedule.ts';
 import { currentModel } from '../../schemas/models.ts';
 import { RunDocument } from '../../schemas/run.ts';
 import { readEvents } from '../../store/models.ts';
@@ -99,6 +100,57 @@ describe('nights', () => {
         const document = RunDocument.parse(await on.store.getName('runs/night-4-run'));
         const best = document.iterations.find(({ n }) => n === document.best?.n);
         expect(current?.entry).toMatchObject({ run: document.runId, model: best?.model, seed: 4 });
+      });
+    },
+  );
+
+  it(
+    'are started by a schedule: one at a time, what failed and what comes next stand in its list, ids are refused twice',
+    { timeout: 120_000 },
+    async () => {
+      await on.during(async () => {
+        const spec = {
+          id: 'nightly-addition',
+          at: '02:30',
+          timeZone: 'Europe/Berlin',
+          jitter: '5m',
+          overlap: 'skip',
+          catchUp: '1h',
+          pauseOnFailure: true,
+        };
+        const { client } = env;
+        const run = smallRun({ iterations: 1 });
+        const create = (input: unknown, more: object = {}) =>
+          createSchedule(client, on.taskQueue, { ...spec, ...more, input });
+        await expect(create({ run: { ...run, iterations: -1 } })).rejects.toThrow(/run\.iterations/);
+        await expect(create({ run }, { calendar: { hour: 25 } })).rejects.toMatchObject({ code: 'InvalidInput' });
+        await create({ run });
+        await expect(create({ run })).rejects.toMatchObject({ code: 'ScheduleExists' });
+        const seen = async (id: string) => (await listSchedules(client)).find((one) => one.scheduleId === id);
+        expect((await seen(spec.id))?.next).toMatch(/T0[01]:3\d/); // 02:30 in Berlin, as UTC
+        await client.schedule.getHandle(spec.id).delete();
+
+        state.broken = true;
+        const id = 'every-two-seconds';
+        await create(
+          { run },
+          {
+            id,
+            at: undefined,
+            jitter: '0s',
+            calendar: { hour: '*', minute: '*', second: { start: 0, end: 59, step: 2 } },
+          },
+        );
+        await expect.poll(async () => (await seen(id))?.paused, { timeout: 60_000 }).toBe(true);
+        state.broken = false;
+        const now = await seen(id);
+        expect(now?.nights.map(({ status }) => status)).toEqual(['failed']);
+        expect(now?.skippedForOverlap, 'nights that fell into the first').toBeGreaterThan(0);
+        expect((await history()).at(-1)).toMatchObject({
+          what: 'failed',
+          run: expect.stringMatching(/^every-two/) as string,
+        });
+        await client.schedule.getHandle(id).delete();
       });
     },
   );
