@@ -4,6 +4,7 @@ import type { Dependencies } from './dependencies.ts';
 import { draw } from './draw.ts';
 import { evaluate } from './evaluate.ts';
 import { fineTune } from './fine-tune.ts';
+import { gate, gateQueue, nightFailed } from './gate.ts';
 import { generate } from './generate.ts';
 import { beating } from './heartbeat.ts';
 import { publish } from './publish.ts';
@@ -32,6 +33,9 @@ export function createActivities(deps: Dependencies) {
     repair: living(repair(deps)),
     seal: living(seal(deps)),
     publish: living(publish(deps)),
+    gateQueue: living(gateQueue(deps)),
+    gate: living(gate(deps)),
+    nightFailed: living(nightFailed(deps)),
   };
 }
 export type Activities = ReturnType<typeof createActivities>;

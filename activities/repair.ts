@@ -5,6 +5,7 @@
  */
 import type { RunContext, StageInput } from '../schemas/stage.ts';
 import { producerOf } from '../store/memo.ts';
+import { withoutGate } from '../tasks/gate.ts';
 import type { Dependencies } from './dependencies.ts';
 import { failure, rethrow } from './failures.ts';
 import { writeSources } from './resolve.ts';
@@ -18,7 +19,13 @@ export const repair =
       const producer = await producerOf(deps.store, digest);
       if (producer) return { restored: false, producer };
       const task = deps.task(run.task);
-      if (task) await writeSources(deps.store, task, task.parameters.parse(run.parameters), run.seed);
+      if (task)
+        await writeSources(
+          deps.store,
+          run.gate ? withoutGate(task) : task,
+          task.parameters.parse(run.parameters),
+          run.seed,
+        );
       if (await deps.store.has(digest)) return { restored: true };
     } catch (error) {
       rethrow(error);

@@ -10,6 +10,7 @@ import { RunId } from '../schemas/run.ts';
 import type { Rows, RunContext } from '../schemas/stage.ts';
 import type { Store } from '../store/store.ts';
 import { writeRows } from '../store/rows.ts';
+import { withoutGate } from '../tasks/gate.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
 import { fieldsOf, invalidInput, rethrow } from './failures.ts';
@@ -174,7 +175,8 @@ export const resolve =
         ]);
       const { task, parameters, engine, filled } = planRun(deps, input);
       const tokenizer = task.tokenizer(parameters);
-      const sources = await writeSources(deps.store, task, parameters, input.seed);
+      const seen = input.gate ? withoutGate(task) : task;
+      const sources = await writeSources(deps.store, seen, parameters, input.seed);
       const { fingerprint, deterministic } = await (
         deps.engine(engine) as NonNullable<ReturnType<Dependencies['engine']>>
       ).describe();
@@ -186,6 +188,7 @@ export const resolve =
         engine,
         fingerprint,
         deterministic,
+        ...(input.gate && { gate: true as const }),
         implementation: await implementationOf(task),
       };
       return {

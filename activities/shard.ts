@@ -84,7 +84,7 @@ export function stageActivity<K extends StageKind>(
   };
 }
 
-function taskOf(deps: Dependencies, id: string): Task {
+export function taskOf(deps: Dependencies, id: string): Task {
   const task = deps.task(id);
   if (!task) throw failure('ImplementationChanged', `task ${id} is not on this worker; start a worker that has it`);
   return task;
@@ -109,7 +109,7 @@ async function sameImplementation(task: Task, expected: string): Promise<void> {
     );
 }
 
-async function engineOf(deps: Dependencies, name: string, expected: string): Promise<Engine> {
+export async function engineOf(deps: Dependencies, name: string, expected: string): Promise<Engine> {
   const engine = deps.engine(name);
   if (!engine) throw failure('FingerprintMismatch', `engine ${name} is not declared on this worker`);
   const { fingerprint } = await engine.describe();

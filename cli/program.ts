@@ -9,8 +9,10 @@ import { integer, runIdArgument, setting } from './input.ts';
 import type { RunOptions } from './input.ts';
 import { OUTCOMES } from './ledger.ts';
 import type { LedgerOptions } from './ledger.ts';
+import type { PromoteOptions } from './models.ts';
 import { contextOf } from './parts.ts';
 import type { Context } from './parts.ts';
+import { addScheduleVerbs } from './schedule-verbs.ts';
 import { openTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -108,6 +110,35 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
   ofRun('abandon', 'end a run that waits after a failure').action((id: string) =>
     act(async (context) => (await import('./abandon.ts')).abandon(context, id)),
   );
+  const models = program
+    .command('models')
+    .description("a task's current model, its history and lineage")
+    .exitOverride();
+  const modelVerb = (name: string, description: string) =>
+    models
+      .command(name)
+      .description(description)
+      .option('--json', 'one JSON document on standard output')
+      .exitOverride();
+  modelVerb('list', 'current models and every promotion, refusal and roll-back')
+    .argument('[task]', 'only this one')
+    .action((task: string | undefined) =>
+      act(async (context) => (await import('./models.ts')).listModels(context, task)),
+    );
+  modelVerb('promote', "make a run's iteration the task's current model, past the gate")
+    .argument('<task>', 'its id')
+    .requiredOption('--run <id>', 'the run it comes from', runIdArgument)
+    .option('--iteration <n>', 'which of its iterations (the best on dev)', integer(0))
+    .action((task: string, options: PromoteOptions) =>
+      act(async (context) => (await import('./models.ts')).promoteModel(context, task, options)),
+    );
+  modelVerb('rollback', 'back to the promotion before the current one')
+    .argument('<task>', 'its id')
+    .option('--to <n>', 'to the promotion of this number in the history', integer(1))
+    .action((task: string, options: { to?: number }) =>
+      act(async (context) => (await import('./models.ts')).rollbackModel(context, task, options)),
+    );
+  addScheduleVerbs(program, act);
   verb('doctor', 'what is installed, what is missing, what fixes it').action(() =>
     act(async (context) => (await import('./doctor.ts')).doctor(context)),
   );

@@ -15,13 +15,13 @@ import type { Tally } from './stage.ts';
 /** 97.5% point of the standard normal distribution. */
 const Z = 1.959963984540054;
 
-/** Wilson's 95% interval of a share; [0, 1] where nothing was counted. Always holds `correct / judged`. */
-export function wilson(correct: number, judged: number): [low: number, high: number] {
+/** Wilson's interval of a share, 95% unless `z` says otherwise; [0, 1] where nothing was counted. Always holds `correct / judged`. */
+export function wilson(correct: number, judged: number, z = Z): [low: number, high: number] {
   if (judged === 0) return [0, 1];
   const p = correct / judged;
-  const z2 = Z * Z;
+  const z2 = z * z;
   const centre = (p + z2 / (2 * judged)) / (1 + z2 / judged);
-  const half = (Z / (1 + z2 / judged)) * Math.sqrt((p * (1 - p)) / judged + z2 / (4 * judged * judged));
+  const half = (z / (1 + z2 / judged)) * Math.sqrt((p * (1 - p)) / judged + z2 / (4 * judged * judged));
   // min and max against p: rounding must not put the estimate outside its own interval
   return [Math.max(0, Math.min(centre - half, p)), Math.min(1, Math.max(centre + half, p))];
 }

@@ -26,6 +26,8 @@ export const RunInput = z.strictObject({
   shardSize: z.int().min(1).max(100_000).optional(),
   onFailure: z.enum(['wait', 'fail']).default('wait'),
   engine: z.string().min(1).optional(),
+  /** Keeps the gate's identities from draws and seeds, so that the gate may be asked about the run's models. */
+  gate: z.boolean().optional(),
   /** Recipe paths, e.g. {"stages.free.with.temperature": 0.7}. */
   set: z.record(z.string(), z.unknown()).default({}),
 });

@@ -231,6 +231,8 @@ export const RunContext = z.strictObject({
   engine: z.string(),
   fingerprint: z.string(),
   deterministic: z.boolean(),
+  /** The gate's identities (tasks/gate.ts) are kept from draws and seeds. */
+  gate: z.literal(true).optional(),
   /** Content of the task's and its verifiers' files, and versions of outside verifiers. */
   implementation: Digest,
 });

@@ -49,6 +49,8 @@ export function memoKeyOf(input: StageInput): string {
       implementation: run.implementation,
       iteration: BY_ITERATION.has(kind) ? input.iteration : undefined,
       fingerprint: BY_ENGINE.has(kind) ? run.fingerprint : undefined,
+      // Absent where no gate was asked for: the keys of other runs stay what they were.
+      gate: kind === 'draw' ? run.gate : undefined,
       carried: kind === 'fine-tune' ? keyInput(input.carried) : undefined,
     }),
   );
