@@ -6,6 +6,7 @@ import { evaluate } from './evaluate.ts';
 import { fineTune } from './fine-tune.ts';
 import { generate } from './generate.ts';
 import { beating } from './heartbeat.ts';
+import { join } from './join.ts';
 import { publish } from './publish.ts';
 import { rationalize } from './rationalize.ts';
 import { repair } from './repair.ts';
@@ -29,6 +30,7 @@ export function createActivities(deps: Dependencies) {
   return {
     ...stages,
     resolve: living(resolve(deps)),
+    join: living(join(deps)),
     repair: living(repair(deps)),
     seal: living(seal(deps)),
     publish: living(publish(deps)),

@@ -1,3 +1,4 @@
 /** What the worker's bundle exports: Temporal finds workflows by these names. */
 export { starRun } from './star-run.ts';
+export { fanOut } from './fan-out.ts';
 export { starIteration } from './star-iteration.ts';
