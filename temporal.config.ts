@@ -49,8 +49,11 @@ export const settings = {
   /** A snapshot inside a fine-tune every so often: what a kill costs at most. The bytes that come out do not depend on it. */
   snapshotEveryMs: Number(env.STARTRAIL_SNAPSHOT_MS ?? 5_000),
 
-  /** Shards of one stage under way at once: one works, the next is at hand. */
-  shardsInFlight: 2,
+  /** Shards of one stage under way at once: one works, the next is at hand. A cluster wants two for each of its workers. */
+  shardsInFlight: Number(env.STARTRAIL_SHARDS_IN_FLIGHT ?? 2),
+
+  /** A stage of more shards runs in fan-out children. At 64 the refs of six ports and an evaluation still fit one payload. */
+  fanOutAbove: Number(env.STARTRAIL_FAN_OUT_ABOVE ?? 64),
 
   log: { level: env.STARTRAIL_LOG ?? 'info' },
 } as const;

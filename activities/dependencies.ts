@@ -29,6 +29,10 @@ export interface Dependencies {
   task(id: string): Task | undefined;
   taskIds: string[];
   rules: Record<StageKind, StageRule>;
+  /** Shards of one stage under way at once. */
+  shardsInFlight: number;
+  /** A stage of more shards than this runs in fan-out children. */
+  fanOutAbove: number;
   /** A snapshot inside a fine-tune every so often. */
   snapshotEveryMs: number;
   /** Where the time of a run goes; kept by the worker, never part of an artifact. */

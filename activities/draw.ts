@@ -1,5 +1,5 @@
 /** draw: this iteration's problems, without replacement, shared evenly by the strata; a small stratum is taken whole. */
-import { writeRows } from '../store/rows.ts';
+import { RowsWriter } from '../store/rows.ts';
 import { drawProblems } from '../tasks/draw.ts';
 import { withoutGate } from '../tasks/gate.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -13,5 +13,7 @@ export const draw = (deps: Dependencies) =>
       count: input.options.count,
       seed,
     });
-    return { outputs: { problems: await writeRows(deps.store, problems) }, tokens: 0, partial: false };
+    const rows = new RowsWriter(deps.store);
+    for (const problem of problems) await rows.add(problem);
+    return { outputs: { problems: (await rows.finish()).ref }, tokens: 0, partial: false };
   });

@@ -4,7 +4,7 @@
  * The rows stand in a fixed order (seeds, hinted seeds, kept rationales as drawn), so another shard size gives the same
  * weights. Nothing kept where something should have been: no training, the carried model goes on and says so.
  */
-import { writeFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { canonicalJson } from '../schemas/canonical.ts';
@@ -13,7 +13,7 @@ import { Example } from '../schemas/example.ts';
 import { Problem } from '../schemas/problem.ts';
 import type { StageOptions } from '../schemas/stage.ts';
 import { memoKeyOf } from '../store/memo.ts';
-import { readRows } from '../store/rows.ts';
+import { readRows, rowBatches } from '../store/rows.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
 import { openModel } from './sample.ts';
@@ -57,8 +57,7 @@ export const fineTune = (deps: Dependencies) =>
 async function train({ deps, input, task, engine, control, busy }: ShardWork<'fine-tune'>) {
   const { store } = deps;
   const { inputs, options, iteration, run } = input;
-  const kept = inputs.examples ? await readRows(store, inputs.examples, Example) : [];
-  if (inputs.examples && kept.length === 0 && input.carried)
+  if (inputs.examples && inputs.examples.to === inputs.examples.from && input.carried)
     return {
       outputs: { model: input.carried },
       tokens: 0,
@@ -66,7 +65,6 @@ async function train({ deps, input, task, engine, control, busy }: ShardWork<'fi
       trained: { rows: 0, steps: 0, carried: true },
     };
   const seeds = inputs.seeds ? await readRows(store, inputs.seeds, SeedRow) : [];
-  const examples = [...seedExamples(task, seeds, options.hintedSeeds), ...kept];
   const schedule: TrainSchedule = {
     steps: stepsOf(options, iteration),
     learningRate: options.learningRate,
@@ -84,8 +82,21 @@ async function train({ deps, input, task, engine, control, busy }: ShardWork<'fi
   const attempt = nextAttempt();
   const dataPath = path.join(folder, `data-${attempt}.jsonl`);
   const outputPath = path.join(folder, `model-${attempt}.safetensors`);
-  const rows = examples.map(({ prompt, completion, completionTokens }) => ({ prompt, completion, completionTokens }));
-  await writeFile(dataPath, rows.map((row) => `${canonicalJson(row)}\n`).join(''));
+  let rows = 0;
+  const data = await open(dataPath, 'w');
+  try {
+    const write = async (examples: Example[]) => {
+      const lines = examples.map(({ prompt, completion, completionTokens }) =>
+        canonicalJson({ prompt, completion, completionTokens }),
+      );
+      await data.writeFile(lines.map((line) => `${line}\n`).join(''));
+      rows += lines.length;
+    };
+    await write(seedExamples(task, seeds, options.hintedSeeds));
+    if (inputs.examples) for await (const kept of rowBatches(store, inputs.examples, Example)) await write(kept);
+  } finally {
+    await data.close();
+  }
   const { from } = inputs;
   const base =
     options.adapter && !('fresh' in from)
@@ -115,7 +126,7 @@ async function train({ deps, input, task, engine, control, busy }: ShardWork<'fi
     outputs: { model: { checkpoint, weightsDigest: result.weightsDigest, ...base } },
     tokens: result.tokens,
     partial: false,
-    trained: { rows: examples.length, steps: result.steps, carried: false },
+    trained: { rows, steps: result.steps, carried: false },
   };
 }
 

@@ -7,6 +7,7 @@ import { fineTune } from './fine-tune.ts';
 import { gate, gateQueue, nightFailed } from './gate.ts';
 import { generate } from './generate.ts';
 import { beating } from './heartbeat.ts';
+import { join } from './join.ts';
 import { publish } from './publish.ts';
 import { rationalize } from './rationalize.ts';
 import { repair } from './repair.ts';
@@ -30,6 +31,7 @@ export function createActivities(deps: Dependencies) {
   return {
     ...stages,
     resolve: living(resolve(deps)),
+    join: living(join(deps)),
     repair: living(repair(deps)),
     seal: living(seal(deps)),
     publish: living(publish(deps)),

@@ -59,6 +59,18 @@ export async function judgeRows(
   return judged;
 }
 
+/** Counts of several shards added up, stratum by stratum. */
+export function addTallies(all: Record<string, Tally>[]): Record<string, Tally> {
+  const sum: Record<string, Tally> = {};
+  for (const [stratum, { correct, judged, unjudged }] of all.flatMap((one) => Object.entries(one))) {
+    const tally = (sum[stratum] ??= { correct: 0, judged: 0, unjudged: 0 });
+    tally.correct += correct;
+    tally.judged += judged;
+    tally.unjudged += unjudged;
+  }
+  return sum;
+}
+
 export function tallyByStratum(judged: Judged[]): Record<string, Tally> {
   const tallies: Record<string, Tally> = {};
   for (const { rationale, verdict } of judged) {

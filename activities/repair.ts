@@ -1,9 +1,11 @@
 /**
  * repair: an artifact was found damaged or gone; say which shard made it, so that the interpreter can run that again.
  *
- * A run's sources (seeds, dev, test) are made anew here: they are a pure function of task, parameters and seed.
+ * A run's sources (seeds, dev, test) are made anew here, being a pure function of task, parameters and seed, and manifests are
+ * put back from their list.
  */
 import type { RunContext, StageInput } from '../schemas/stage.ts';
+import { restoreManifest } from '../store/manifest.ts';
 import { producerOf } from '../store/memo.ts';
 import { withoutGate } from '../tasks/gate.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -16,6 +18,7 @@ export const repair =
   (deps: Dependencies) =>
   async (digest: string, run: RunContext): Promise<Repair> => {
     try {
+      if (await restoreManifest(deps.store, digest)) return { restored: true };
       const producer = await producerOf(deps.store, digest);
       if (producer) return { restored: false, producer };
       const task = deps.task(run.task);

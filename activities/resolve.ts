@@ -200,6 +200,8 @@ export const resolve =
         onFailure: input.onFailure,
         fresh: { fresh: { ...filled.model, vocabSize: tokenizer.pieces.length }, tokenizer },
         ...sources,
+        shardsInFlight: deps.shardsInFlight,
+        fanOutAbove: deps.fanOutAbove,
         rules: deps.rules,
         origins: await deps.store.put(canonicalJson(filled.origins)),
       };

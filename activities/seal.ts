@@ -12,9 +12,10 @@ import type { IterationRecord, IterationSummary, Ledger } from '../schemas/run.t
 import type { Rows, ScoreShard, Tally } from '../schemas/stage.ts';
 import { Judged } from '../schemas/verdict.ts';
 import type { LedgerRow, Outcome } from '../schemas/verdict.ts';
-import { asSlice, readRows, writeRows } from '../store/rows.ts';
+import { rowBatches, RowsWriter } from '../store/rows.ts';
 import type { Dependencies } from './dependencies.ts';
 import { failure, rethrow } from './failures.ts';
+import { addTallies } from './judge.ts';
 
 export interface SealInput {
   n: number;
@@ -40,30 +41,54 @@ export function outcomeOf(samples: LedgerRow['samples']): Outcome {
   return 'rejected';
 }
 
-/** One row per drawn problem, in the order drawn. Throws LedgerBroken for a judged row of a problem nobody drew. Pure. */
-export function ledgerRows(drawn: Problem[], judged: Judged[]): LedgerRow[] {
-  const samples = new Map<string, LedgerRow['samples']>(drawn.map((problem) => [problem.id, []]));
-  if (samples.size !== drawn.length) throw failure('LedgerBroken', 'a problem was drawn twice in one iteration');
-  for (const { rationale, verdict, sound } of judged) {
-    const of = samples.get(rationale.problem.id);
-    if (!of) throw failure('LedgerBroken', `${rationale.problem.id} was judged but never drawn`);
-    const why =
-      verdict.verdict === 'incorrect' ? verdict.why : verdict.verdict === 'unjudged' ? verdict.cause : undefined;
-    of.push({
-      hinted: rationale.hinted,
-      sample: rationale.sample,
-      verdict: verdict.verdict,
-      ...(why !== undefined && { why }),
-      sound,
-    });
+/** The ledger as it grows: what was drawn, then what was judged, in any order. Throws LedgerBroken. Pure. */
+export class LedgerBuilder {
+  private readonly problems = new Map<string, { stratum: string; samples: LedgerRow['samples'] }>();
+  private accepted = 0;
+  private sound = 0;
+
+  draw(problems: Problem[]): void {
+    for (const { id, stratum } of problems) {
+      if (this.problems.has(id)) throw failure('LedgerBroken', 'a problem was drawn twice in one iteration');
+      this.problems.set(id, { stratum, samples: [] });
+    }
   }
-  return drawn.map(({ id, stratum }) => {
-    const of = (samples.get(id) ?? []).sort((x, y) => Number(x.hinted) - Number(y.hinted) || x.sample - y.sample);
-    return { problem: id, stratum, outcome: outcomeOf(of), samples: of };
-  });
+
+  judge(rows: Judged[]): void {
+    for (const { rationale, verdict, sound } of rows) {
+      const of = this.problems.get(rationale.problem.id);
+      if (!of) throw failure('LedgerBroken', `${rationale.problem.id} was judged but never drawn`);
+      const why =
+        verdict.verdict === 'incorrect' ? verdict.why : verdict.verdict === 'unjudged' ? verdict.cause : undefined;
+      of.samples.push({
+        hinted: rationale.hinted,
+        sample: rationale.sample,
+        verdict: verdict.verdict,
+        ...(why !== undefined && { why }),
+        sound,
+      });
+      if (verdict.verdict !== 'correct' || sound === null) continue;
+      this.accepted++;
+      if (sound) this.sound++;
+    }
+  }
+
+  /** Share of the accepted rationales in which every step is right; null without a step checker or without any accepted. */
+  soundShare(): number | null {
+    return this.accepted === 0 ? null : this.sound / this.accepted;
+  }
+
+  /** One row per drawn problem, in the order drawn. */
+  *rows(): Generator<LedgerRow> {
+    for (const [problem, { stratum, samples }] of this.problems) {
+      samples.sort((x, y) => Number(x.hinted) - Number(y.hinted) || x.sample - y.sample);
+      yield { problem, stratum, outcome: outcomeOf(samples), samples };
+    }
+  }
 }
 
-export function countOutcomes(rows: LedgerRow[]): Ledger {
+/** Throws LedgerBroken unless the four words cover every row. Pure. */
+export function countOutcomes(rows: Pick<LedgerRow, 'outcome'>[]): Ledger {
   const count = (outcome: Outcome) => rows.filter((row) => row.outcome === outcome).length;
   const ledger = {
     acceptedFree: count('accepted-free'),
@@ -76,23 +101,8 @@ export function countOutcomes(rows: LedgerRow[]): Ledger {
   return ledger;
 }
 
-/** Share of the accepted rationales in which every step is right; null without a step checker or without any accepted. */
-function soundShareOf(judged: Judged[]): number | null {
-  const checked = judged.filter((row) => row.verdict.verdict === 'correct' && row.sound !== null);
-  return checked.length === 0 ? null : checked.filter((row) => row.sound).length / checked.length;
-}
-
-function talliesOf(scores: ScoreShard[], split: 'dev' | 'test'): Record<string, Tally> {
-  const tallies: Record<string, Tally> = {};
-  for (const shard of scores.filter((score) => score.split === split))
-    for (const [stratum, { correct, judged, unjudged }] of Object.entries(shard.byStratum)) {
-      const tally = (tallies[stratum] ??= { correct: 0, judged: 0, unjudged: 0 });
-      tally.correct += correct;
-      tally.judged += judged;
-      tally.unjudged += unjudged;
-    }
-  return tallies;
-}
+const talliesOf = (scores: ScoreShard[], split: 'dev' | 'test'): Record<string, Tally> =>
+  addTallies(scores.filter((score) => score.split === split).map((score) => score.byStratum));
 
 function summaryOf(record: IterationRecord, ref: ArtifactRef): IterationSummary {
   const { n, drawn, ledger, soundShare, dev, accuracy, seconds, model, carried } = record;
@@ -117,20 +127,25 @@ export const seal =
   (deps: Dependencies) =>
   async (input: SealInput): Promise<IterationSummary> => {
     try {
-      const read = async <T>(rows: Rows[], schema: Parameters<typeof readRows<T>>[2]) =>
-        (await Promise.all(rows.map((one) => readRows<T>(deps.store, asSlice(one), schema)))).flat();
-      const drawn = await read(input.drawn, Problem);
-      const judged = await read(input.judged, Judged);
-      const rows = ledgerRows(drawn, judged);
-      const ledger = countOutcomes(rows);
-      const ledgerRef: ArtifactRef = await writeRows(deps.store, rows);
-      const head = { iteration: input.n, drawn: rows.length, changed: input.changed, rows: ledgerRef.digest };
+      const building = new LedgerBuilder();
+      for (const of of input.drawn) for await (const batch of rowBatches(deps.store, of, Problem)) building.draw(batch);
+      for (const of of input.judged)
+        for await (const batch of rowBatches(deps.store, of, Judged)) building.judge(batch);
+      const outcomes: { outcome: Outcome }[] = [];
+      const writer = new RowsWriter(deps.store);
+      for (const row of building.rows()) {
+        outcomes.push({ outcome: row.outcome });
+        await writer.add(row);
+      }
+      const ledger = countOutcomes(outcomes);
+      const { ref: ledgerRef, digest, rows } = await writer.finish();
+      const head = { iteration: input.n, drawn: rows, changed: input.changed, rows: digest };
       const ledgerDigest = `sha256:${createHash('sha256').update(canonicalJson(head)).digest('hex')}`;
       const record: IterationRecord = {
         n: input.n,
-        drawn: rows.length,
+        drawn: rows,
         ledger,
-        soundShare: soundShareOf(judged),
+        soundShare: building.soundShare(),
         dev: accuracyOf(talliesOf(input.scores, 'dev')),
         accuracy: accuracyOf(talliesOf(input.scores, 'test')),
         seconds: input.seconds,

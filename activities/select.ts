@@ -4,7 +4,7 @@
  */
 import type { Example } from '../schemas/example.ts';
 import { Judged } from '../schemas/verdict.ts';
-import { readRows, writeRows } from '../store/rows.ts';
+import { rowBatches, RowsWriter } from '../store/rows.ts';
 import type { Dependencies } from './dependencies.ts';
 import { failure } from './failures.ts';
 import { stageActivity } from './shard.ts';
@@ -12,25 +12,27 @@ import { stageActivity } from './shard.ts';
 export const select = (deps: Dependencies) =>
   stageActivity<'select'>(deps, async ({ input, task }) => {
     const { perProblem, dedup } = input.options;
-    const rows = await readRows(deps.store, input.inputs.rationales, Judged);
     const taken = new Map<string, Set<string>>();
-    const examples: Example[] = [];
-    for (const { rationale, verdict } of rows) {
+    const examples = new RowsWriter(deps.store);
+    const take = async ({ rationale, verdict }: Judged) => {
       const { problem, text, tokens, hinted } = rationale;
       if (verdict.verdict !== 'correct')
         throw failure('LedgerBroken', `select was handed a rationale of ${problem.id} that is ${verdict.verdict}`);
       const texts = taken.get(problem.id) ?? new Set<string>();
       taken.set(problem.id, texts);
-      if ((dedup && texts.has(text)) || (perProblem !== null && texts.size >= perProblem)) continue;
+      if ((dedup && texts.has(text)) || (perProblem !== null && texts.size >= perProblem)) return;
       texts.add(dedup ? text : `${texts.size}`);
-      examples.push({
+      const example: Example = {
         problem: problem.id,
         identity: problem.identity,
         prompt: task.prompt.free(problem),
         completion: text,
         completionTokens: tokens,
         origin: hinted ? 'hinted' : 'free',
-      });
-    }
-    return { outputs: { examples: await writeRows(deps.store, examples) }, tokens: 0, partial: false };
+      };
+      await examples.add(example);
+    };
+    for await (const batch of rowBatches(deps.store, input.inputs.rationales, Judged))
+      for (const row of batch) await take(row);
+    return { outputs: { examples: (await examples.finish()).ref }, tokens: 0, partial: false };
   });

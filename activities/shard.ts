@@ -4,9 +4,11 @@
  */
 import { Context } from '@temporalio/activity';
 import type { Engine, EngineControl, EngineProgress } from '../engine/engine.ts';
-import type { StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
+import type { Slice, StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
+import { flatSlice } from '../store/manifest.ts';
 import { memoised } from '../store/memo.ts';
 import { implementationDigest } from '../tasks/implementation.ts';
+import type { Store } from '../store/store.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
 import { failure, rethrow } from './failures.ts';
@@ -36,19 +38,20 @@ export function stageActivity<K extends StageKind>(
   /** Runs once the memo has the output, also when it had it before: a kill in between loses no finished work. */
   afterwards?: (input: StageInput<K>) => Promise<void>,
 ): (input: StageInput<K>) => Promise<StageOutput<K>> {
-  return async (input) => {
+  return async (asked) => {
     const context = Context.current();
-    const { run } = input;
-    const fields = { run: run.runId, iteration: input.iteration, stage: input.stage, shard: input.shard.index };
+    const { run } = asked;
+    const fields = { run: run.runId, iteration: asked.iteration, stage: asked.stage, shard: asked.shard.index };
     let progress: EngineProgress = { done: 0, total: 0, tokensPerSecond: 0 };
     const span = (what: string, from: number) =>
       deps.span({ at: new Date(from).toISOString(), what, ...fields, seconds: (Date.now() - from) / 1000 });
     const began = Date.now();
-    const told = () => ({ stage: input.stage, shard: input.shard.index, ...progress });
+    const told = () => ({ stage: asked.stage, shard: asked.shard.index, ...progress });
     const act = async () => {
       const task = taskOf(deps, run.task);
       await sameImplementation(task, run.implementation);
-      const output = await memoised<K>(deps.store, input, async (previous) => {
+      const input = await flatInput(deps.store, asked);
+      const done = async (previous: StageOutput<K> | undefined) => {
         const from = Date.now();
         const outcome = await work({
           deps,
@@ -68,7 +71,8 @@ export function stageActivity<K extends StageKind>(
           },
         });
         return { ...outcome, seconds: (Date.now() - from) / 1000 };
-      });
+      };
+      const output = await memoised<K>(deps.store, input, done, asked);
       await afterwards?.(input);
       deps.log.info('shard done', { ...fields, reused: output.reused, seconds: output.seconds, tokens: output.tokens });
       return output;
@@ -82,6 +86,15 @@ export function stageActivity<K extends StageKind>(
       span('activity', began);
     }
   };
+}
+
+/** The input with shards for manifests: what a shard's output depends on is its rows, not the lists they stand in. */
+async function flatInput<K extends StageKind>(store: Store, input: StageInput<K>): Promise<StageInput<K>> {
+  const inputs: Record<string, unknown> = {};
+  for (const [port, value] of Object.entries(input.inputs as Record<string, unknown>))
+    inputs[port] =
+      typeof value === 'object' && value !== null && 'from' in value ? await flatSlice(store, value as Slice) : value;
+  return { ...input, inputs: inputs as StageInput<K>['inputs'] };
 }
 
 export function taskOf(deps: Dependencies, id: string): Task {

@@ -1,4 +1,6 @@
 /** `ledger <run>`: one row a problem and iteration with its outcome, from the sealed ledgers in the store. */
+import { z } from 'zod';
+import { readRows } from '../store/rows.ts';
 import { readRun, runIds, unknownRun } from './document.ts';
 import { CliError, EXIT } from './exit.ts';
 import { readStore } from './parts.ts';
@@ -29,11 +31,8 @@ export async function ledger(context: Context, runId: string, options: LedgerOpt
   const rows: Record<string, unknown>[] = [];
   for (const record of document.iterations) {
     if (options.iteration !== undefined && record.n !== options.iteration) continue;
-    const text = (await store.read(record.ledgerRef.digest)).toString('utf8');
-    for (const line of text.split('\n')) {
-      if (line === '') continue;
-      const row = JSON.parse(line) as Record<string, unknown>;
-      // The first line is the ledger's header.
+    const ledger = { shards: [record.ledgerRef], rows: record.ledgerRef.rows ?? 0 };
+    for (const row of await readRows(store, ledger, z.record(z.string(), z.unknown()))) {
       if (!('outcome' in row) || (options.outcome !== undefined && row.outcome !== options.outcome)) continue;
       rows.push({ iteration: record.n, ...row });
     }

@@ -15,5 +15,7 @@ export const ArtifactRef = z.strictObject({
   bytes: z.int().nonnegative(),
   /** Lines of a JSONL artifact; absent for checkpoints and single documents. */
   rows: z.int().nonnegative().optional(),
+  /** A manifest (store/manifest.ts): the bytes are a list of so many refs, whose rows, in order, are this one's. */
+  parts: z.int().positive().optional(),
 });
 export type ArtifactRef = z.infer<typeof ArtifactRef>;

@@ -66,6 +66,10 @@ export const ResolvedRun = z.strictObject({
   prepare: Recipe,
   iterations: z.int().nonnegative(),
   shardSize: z.int().positive(),
+  /** Shards of one stage under way at once; 2 in runs of before it stood here. */
+  shardsInFlight: z.int().positive().optional(),
+  /** A stage of more shards than this runs in fan-out children; never in runs of before it stood here. */
+  fanOutAbove: z.int().nonnegative().optional(),
   onFailure: z.enum(['wait', 'fail']),
   fresh: FreshModel,
   seeds: Rows,
@@ -210,7 +214,7 @@ export const RunDocument = z.strictObject({
 });
 export type RunDocument = z.infer<typeof RunDocument>;
 
-export const WORKFLOWS = { run: 'starRun', iteration: 'starIteration' } as const;
+export const WORKFLOWS = { run: 'starRun', iteration: 'starIteration', fanOut: 'fanOut' } as const;
 export const UPDATES = {
   pause: 'pause',
   resume: 'resume',

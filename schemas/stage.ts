@@ -267,4 +267,6 @@ export interface StageOutput<K extends StageKind = StageKind> {
   partial: boolean;
   /** fine-tune: rows and steps. */
   trained?: { rows: number; steps: number; carried: boolean };
+  /** This output stands for so many shards, joined by a fan-out: its refs are manifests. */
+  joined?: { reused: number; redone: number };
 }

@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto';
 import { ArtifactRef } from '../schemas/artifact.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
 import { type StageInput, type StageKind, type StageOutput, stageRow } from '../schemas/stage.ts';
+import { leavesOf } from './manifest.ts';
 import { keyInput } from './memo-inputs.ts';
 import { type Store, StoreError } from './store.ts';
 
@@ -19,6 +20,9 @@ import { type Store, StoreError } from './store.ts';
 const BY_ITERATION: ReadonlySet<StageKind> = new Set(['draw', 'generate', 'rationalize', 'fine-tune']);
 /** What an engine computes; the others are the same on every machine. */
 const BY_ENGINE: ReadonlySet<StageKind> = new Set(['generate', 'rationalize', 'fine-tune', 'evaluate']);
+
+/** Names written at once. */
+const AT_ONCE = 16;
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
@@ -67,17 +71,20 @@ interface Entry<K extends StageKind = StageKind> {
   attempt: number;
 }
 
-/** Every artifact an output holds, whatever its ports look like: sorted digests, each once. */
-export function digestsOf(output: unknown): string[] {
-  const found = new Set<string>();
-  const walk = (value: unknown): void => {
-    if (typeof value !== 'object' || value === null) return;
-    const ref = ArtifactRef.safeParse(value);
-    if (ref.success) found.add(ref.data.digest);
-    else for (const member of Object.values(value)) walk(member);
-  };
-  walk(output);
-  return [...found].sort();
+function refsOf(output: unknown): ArtifactRef[] {
+  if (typeof output !== 'object' || output === null) return [];
+  const ref = ArtifactRef.safeParse(output);
+  return ref.success ? [ref.data] : Object.values(output).flatMap(refsOf);
+}
+
+/** Every artifact an output names, whatever its ports look like: sorted digests, each once. */
+export const digestsOf = (output: unknown): string[] => [...new Set(refsOf(output).map((ref) => ref.digest))].sort();
+
+/** The same with the parts of manifests. Throws as `store.read` for a manifest. */
+async function allDigestsOf(store: Store, output: unknown): Promise<string[]> {
+  const refs = refsOf(output);
+  const leaves = await leavesOf(store, refs);
+  return [...new Set([...refs, ...leaves].map((ref) => ref.digest))].sort();
 }
 
 async function entryAt<K extends StageKind>(store: Store, name: string): Promise<Entry<K> | undefined> {
@@ -86,8 +93,13 @@ async function entryAt<K extends StageKind>(store: Store, name: string): Promise
 }
 
 async function allThere(store: Store, output: unknown): Promise<boolean> {
-  for (const digest of digestsOf(output)) if (!(await store.has(digest))) return false;
-  return true;
+  try {
+    for (const digest of await allDigestsOf(store, output)) if (!(await store.has(digest))) return false;
+    return true;
+  } catch (error) {
+    if (error instanceof StoreError && error.digest !== undefined) return false;
+    throw error;
+  }
 }
 
 /**
@@ -103,8 +115,11 @@ export async function memoised<K extends StageKind>(
   store: Store,
   input: StageInput<K>,
   work: Work<K>,
+  /** The input as it is to be kept for a repair; it may name manifests where `input` names what stands in them. */
+  kept: StageInput<K> = input,
 ): Promise<StageOutput<K>> {
-  const { redo, ...asked } = input;
+  const { redo } = input;
+  const { redo: _, ...asked } = kept;
   const key = memoKeyOf(input);
   const complete = `memo/${key}`;
   // The run and iteration are part of it: attempt 1 of a fork or of a later iteration is an attempt of its own.
@@ -126,16 +141,18 @@ export async function memoised<K extends StageKind>(
   }
 
   const fresh = await workFrom(await previousOutput<K>(store, key, input), work);
-  if (redo !== undefined && !digestsOf(fresh.outputs).includes(redo.digest)) {
+  const made = await allDigestsOf(store, fresh.outputs);
+  if (redo !== undefined && !made.includes(redo.digest)) {
     throw new OutputDiffersError(differs(key, [redo.digest], digestsOf(fresh.outputs)));
   }
 
-  await Promise.all(
-    digestsOf(fresh.outputs).map((digest) =>
-      store.createName(`producers/${digest.slice('sha256:'.length)}`, { key, input: asked }),
-    ),
-  );
-  const made: Entry<K> = {
+  for (let from = 0; from < made.length; from += AT_ONCE)
+    await Promise.all(
+      made
+        .slice(from, from + AT_ONCE)
+        .map((digest) => store.createName(`producers/${digest.slice('sha256:'.length)}`, { key, input: asked })),
+    );
+  const done: Entry<K> = {
     format: 1,
     key,
     input: asked,
@@ -143,7 +160,7 @@ export async function memoised<K extends StageKind>(
     attempt: input.attempt,
   };
   // As the memo will give it back, to the order of its fields: a re-delivery is identical.
-  const entry = JSON.parse(canonicalJson(made)) as Entry<K>;
+  const entry = JSON.parse(canonicalJson(done)) as Entry<K>;
   const name = fresh.partial ? partial : complete;
   const written = await store.createName(name, entry);
   const standing = written.value as Entry<K>;

@@ -71,6 +71,8 @@ async function main(): Promise<void> {
     task: taskById,
     taskIds: taskIds(),
     rules: stageRules,
+    shardsInFlight: settings.shardsInFlight,
+    fanOutAbove: settings.fanOutAbove,
     snapshotEveryMs: settings.snapshotEveryMs,
     span: (span) => appendFileSync(spans, `${JSON.stringify(span)}\n`),
     log: {

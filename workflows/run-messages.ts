@@ -7,7 +7,7 @@ import { ApplicationFailure, TerminatedFailure } from '@temporalio/common';
 import type { z } from 'zod';
 import { QUERIES, UPDATES } from '../schemas/run.ts';
 import type { Progress } from '../schemas/run.ts';
-import { HALTED } from './star-iteration.ts';
+import { HALTED } from './gate.ts';
 
 export const pauseUpdate = defineUpdate<string>(UPDATES.pause);
 export const resumeUpdate = defineUpdate<string>(UPDATES.resume);
@@ -53,5 +53,6 @@ export function reasonOf(error: unknown): string {
 export function isHalted(error: unknown): boolean {
   if (!(error instanceof ChildWorkflowFailure)) return false;
   if (error.cause instanceof TerminatedFailure) return false;
+  if (error.cause instanceof ChildWorkflowFailure) return isHalted(error.cause); // a fan-out of the iteration
   return error.cause instanceof ApplicationFailure && error.cause.type === HALTED;
 }

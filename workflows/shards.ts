@@ -1,6 +1,8 @@
 /** Cuts a stage's rows into shards. Pure, and the last, partial shard is a shard like the others (invariant I7). */
 import type { ArtifactRef } from '../schemas/artifact.ts';
-import type { Rows, Slice } from '../schemas/stage.ts';
+import type { Recipe } from '../schemas/recipe.ts';
+import { stageRow } from '../schemas/stage.ts';
+import type { Rows, Slice, StageOutput } from '../schemas/stage.ts';
 
 /** The inputs of one shard, by port. */
 export type Piece = Record<string, unknown>;
@@ -21,20 +23,41 @@ export function sliceOf(rows: Rows, from: number, to: number): Slice {
   return { shards, from: from - before, to: to - before };
 }
 
-/**
- * One piece per `shardSize` rows of each port in `shardBy` (the other ports of `shardBy` are empty in it); every other value
- * goes whole into each piece. No `shardBy`: one piece. No rows: no piece.
- */
-export function cutRows(values: Record<string, unknown>, shardBy: string[], shardSize: number): Piece[] {
-  const whole: Piece = {};
+/** How many pieces `pieceAt` gives: one per `shardSize` rows of each port in `shardBy`; without `shardBy` one; no rows: none. */
+export function pieceCount(values: Record<string, unknown>, shardBy: string[], shardSize: number): number {
+  if (shardBy.length === 0) return 1;
+  return shardBy.reduce((sum, port) => sum + Math.ceil((values[port] as Rows).rows / shardSize), 0);
+}
+
+/** Piece `index`: some rows of one port in `shardBy` (the others of `shardBy` are empty in it), every other value whole. */
+export function pieceAt(values: Record<string, unknown>, shardBy: string[], shardSize: number, index: number): Piece {
+  const piece: Piece = {};
   for (const [port, value] of Object.entries(values))
-    whole[port] = isRows(value) ? sliceOf(value, 0, shardBy.includes(port) ? 0 : value.rows) : value;
-  if (shardBy.length === 0) return [whole];
-  const pieces: Piece[] = [];
+    piece[port] = isRows(value) ? sliceOf(value, 0, shardBy.includes(port) ? 0 : value.rows) : value;
+  let before = 0;
   for (const port of shardBy) {
     const rows = values[port] as Rows;
-    for (let from = 0; from < rows.rows; from += shardSize)
-      pieces.push({ ...whole, [port]: sliceOf(rows, from, Math.min(rows.rows, from + shardSize)) });
+    const count = Math.ceil(rows.rows / shardSize);
+    const from = (index - before) * shardSize;
+    if (index >= before && index < before + count)
+      piece[port] = sliceOf(rows, from, Math.min(rows.rows, from + shardSize));
+    before += count;
   }
-  return pieces;
+  return piece;
+}
+
+export const cutRows = (values: Record<string, unknown>, shardBy: string[], shardSize: number): Piece[] =>
+  Array.from({ length: pieceCount(values, shardBy, shardSize) }, (_, index) =>
+    pieceAt(values, shardBy, shardSize, index),
+  );
+
+/** The piece of a stage that follows another: all rows of the same shard of it. `outputOf` gives that shard by stage name. */
+export function followedShard(
+  stage: Recipe['stages'][string],
+  outputOf: (name: string) => Pick<StageOutput, 'outputs'> | undefined,
+): Piece {
+  const follows = stageRow(stage.use).follows as string;
+  const [from = '', port = 'rationales'] = (stage.in[follows] as string).split('.');
+  const ref = (outputOf(from)?.outputs as Record<string, ArtifactRef>)[port] as ArtifactRef;
+  return { [follows]: { shards: [ref], from: 0, to: ref.rows ?? 0 } satisfies Slice };
 }

@@ -8,15 +8,18 @@ import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import type { Activities } from '../activities/index.ts';
 import type { Repair } from '../activities/repair.ts';
+import type { Model } from '../schemas/checkpoint.ts';
 import { NON_RETRYABLE } from '../schemas/failure.ts';
+import type { Recipe } from '../schemas/recipe.ts';
 import type { ResolvedRun, StageRule } from '../schemas/run.ts';
 import type { StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
+import type { Piece } from './shards.ts';
 
 const RETRY = { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterval: '10s' } as const;
 const REPAIRS = 2;
 
 /** Activities of a run's frame: quick, though resolve may wait for an engine's start. A dead worker is noticed within 6 s. */
-export const frame = proxyActivities<Pick<Activities, 'resolve' | 'seal' | 'publish' | 'repair'>>({
+export const frame = proxyActivities<Pick<Activities, 'resolve' | 'join' | 'seal' | 'publish' | 'repair'>>({
   startToCloseTimeout: '10m',
   heartbeatTimeout: '6s',
   retry: { ...RETRY, maximumAttempts: 60, nonRetryableErrorTypes: NON_RETRYABLE },
@@ -44,6 +47,26 @@ export class Gate {
     };
   }
 }
+
+/** What the activity of one shard gets. */
+export const stageInput = (
+  of: { resolved: ResolvedRun; n: number; attempt: number; carried: Model | null },
+  name: string,
+  stage: Recipe['stages'][string],
+  inputs: Piece,
+  shard: { index: number; count: number },
+): StageInput =>
+  ({
+    run: of.resolved.context,
+    iteration: of.n,
+    attempt: of.attempt,
+    stage: name,
+    kind: stage.use,
+    options: stage.with ?? {},
+    inputs,
+    carried: of.carried,
+    shard,
+  }) as unknown as StageInput;
 
 type AnyStage = (input: StageInput) => Promise<StageOutput>;
 

@@ -4,7 +4,8 @@
  * It starts each stage of the recipe's graph when what it reads exists, cuts its rows into shards, and seals the result.
  * It knows ports and shards, no method: STaR and its relatives differ by the recipe it is given.
  */
-import { condition, defineQuery, defineSignal, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { defineQuery, ParentClosePolicy, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { startChild, workflowInfo } from '@temporalio/workflow';
 import { ApplicationFailure } from '@temporalio/common';
 import type { SealInput } from '../activities/seal.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
@@ -12,12 +13,15 @@ import type { Model } from '../schemas/checkpoint.ts';
 import { stageOrder } from '../schemas/recipe.ts';
 import type { Recipe } from '../schemas/recipe.ts';
 import { QUERIES } from '../schemas/run.ts';
-import type { IterationProgress, IterationSummary, ResolvedRun } from '../schemas/run.ts';
+import type { IterationProgress, IterationSummary, ResolvedRun, StageProgress } from '../schemas/run.ts';
 import { stageRow } from '../schemas/stage.ts';
-import type { Rows, ScoreShard, Slice, StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
-import { cutRows } from './shards.ts';
+import type { Rows, ScoreShard, StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
+import { fannedSignal, fanOut, followersOf } from './fan-out.ts';
+import { gateSignal, ShardGate } from './gate.ts';
+import type { GateState } from './gate.ts';
+import { cutRows, followedShard, pieceCount } from './shards.ts';
 import type { Piece } from './shards.ts';
-import { frame, StageCalls } from './stage-calls.ts';
+import { frame, StageCalls, stageInput } from './stage-calls.ts';
 
 export interface IterationInput {
   resolved: ResolvedRun;
@@ -31,32 +35,30 @@ export interface IterationInput {
   shardsInFlight: number;
 }
 
-/** `hold`: no new shard starts; `halt`: the same, for good, and the iteration ends unsealed. */
-export const gateSignal = defineSignal<['open' | 'hold' | 'halt']>('gate');
 export const iterationProgress = defineQuery<IterationProgress>(QUERIES.progress);
-/** Type of the failure with which a halted iteration ends. */
-export const HALTED = 'Halted';
-
 type Output = StageOutput<StageKind>;
 interface StageRun {
   shards: Promise<Output>[];
   all: Promise<Output[]>;
+  /** Set where a child runs the shards, and those of the stages that follow: their outputs, joined. */
+  fanned?: Promise<Record<string, Output[]>>;
 }
 
 export async function starIteration(input: IterationInput): Promise<IterationSummary> {
-  let gate: 'open' | 'hold' | 'halt' = 'open';
-  setHandler(gateSignal, (next) => {
-    if (gate !== 'halt') gate = next;
-  });
   const { resolved, recipe } = input;
-  const calls: StageCalls = new StageCalls(resolved, input.shardsInFlight, async () => {
-    await condition(() => gate !== 'hold');
-    if (gate === 'open') return;
-    await condition(() => calls.running === 0); // what is under way is finished and stays in the memo
-    throw ApplicationFailure.nonRetryable('the run was stopped', HALTED);
+  const above = resolved.fanOutAbove ?? Infinity;
+  const fans = new Set<{ signal: (signal: typeof gateSignal, state: GateState) => Promise<void> }>();
+  const gate = new ShardGate('open', (state) => {
+    // A child that ends meanwhile needs no gate any more.
+    for (const fan of fans) void fan.signal(gateSignal, state).catch(() => undefined);
   });
+  const calls: StageCalls = new StageCalls(resolved, input.shardsInFlight, () => gate.admitted(() => calls.running));
   const progress: IterationProgress = { iteration: input.n, stages: {} };
   setHandler(iterationProgress, () => progress);
+  setHandler(fannedSignal, (names, done) => {
+    for (const name of names) (progress.stages[name] as StageProgress).shardsDone = done;
+    setCurrentDetails(detailsOf(progress));
+  });
   for (const [name, stage] of Object.entries(recipe.stages))
     progress.stages[name] = { kind: stage.use, state: 'pending', shardsDone: 0, shards: 0 };
 
@@ -109,18 +111,9 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
     const stage = recipe.stages[name] as Recipe['stages'][string];
     const row = stageRow(stage.use);
     const status = progress.stages[name] as IterationProgress['stages'][string];
-    const build = (inputs: Record<string, unknown>, index: number, count: number) =>
-      ({
-        run: resolved.context,
-        iteration: input.n,
-        attempt: input.attempt,
-        stage: name,
-        kind: stage.use,
-        options: stage.with ?? {},
-        inputs,
-        carried: input.model,
-        shard: { index, count },
-      }) as unknown as StageInput;
+    const of = { resolved, n: input.n, attempt: input.attempt, carried: input.model };
+    const build = (inputs: Piece, index: number, count: number) =>
+      stageInput(of, name, stage, inputs, { index, count });
     const launch = (shards: Promise<StageInput>[]): StageRun => {
       status.shards = shards.length;
       status.state = 'running';
@@ -136,13 +129,21 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
 
     if (row.follows !== undefined) {
       // Shard for shard behind its producer: a verifier works while the engine samples on.
-      const [from = '', port = 'rationales'] = (stage.in[row.follows] as string).split('.');
+      const [from = ''] = (stage.in[row.follows] as string).split('.');
       const upstream = await (runs.get(from) as Promise<StageRun>);
+      const { fanned } = upstream;
+      if (fanned) {
+        Object.assign(status, { state: 'running', shards: progress.stages[from]?.shards });
+        return fannedRun(fanned, name);
+      }
       return launch(
         upstream.shards.map(async (shard, index) => {
-          const ref = ((await shard).outputs as Record<string, ArtifactRef>)[port] as ArtifactRef;
-          const slice: Slice = { shards: [ref], from: 0, to: ref.rows ?? 0 };
-          return build({ [row.follows as string]: slice }, index, upstream.shards.length);
+          const output = await shard;
+          return build(
+            followedShard(stage, () => output),
+            index,
+            upstream.shards.length,
+          );
         }),
       );
     }
@@ -151,8 +152,29 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       const found = await Promise.all([refs].flat().map(valueOf));
       values[port] = row.inputs[port]?.many ? joined(found as Rows[]) : found[0];
     }
+    const shards = pieceCount(values, row.shardBy ?? [], resolved.shardSize);
+    if (row.shardBy && shards > above) {
+      Object.assign(status, { state: 'running', shards });
+      return fannedRun(fan(name, values), name);
+    }
     const pieces: Piece[] = cutRows(values, row.shardBy ?? [], resolved.shardSize);
     return launch(pieces.map(async (piece, index) => build(piece, index, pieces.length)));
+  }
+
+  /** Runs a stage's shards in a child, with those of the stages that follow it. */
+  async function fan(name: string, values: Record<string, unknown>): Promise<Record<string, Output[]>> {
+    const chain = followersOf(recipe, name, order as string[]);
+    const { n, attempt, model, shardsInFlight } = input;
+    await gate.admitted(() => calls.running);
+    const handle = await startChild(fanOut, {
+      workflowId: `${workflowInfo().workflowId}/${name}`,
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      staticSummary: `${recipe.id} on ${resolved.context.task}, iteration ${n}: ${chain.map((one) => one.name).join(' → ')}`,
+      args: [{ resolved, n, attempt, carried: model, shardsInFlight, chain, values, gate: gate.state }],
+    });
+    fans.add(handle);
+    if (gate.state !== 'open') void handle.signal(gateSignal, gate.state).catch(() => undefined);
+    return handle.result().finally(() => fans.delete(handle));
   }
 
   async function seal(): Promise<IterationSummary> {
@@ -182,12 +204,21 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       model: (await valueOf(recipe.carry.model)) as Model,
       seconds: Object.fromEntries(finished.map(({ name, outputs }) => [name, sum(outputs, (one) => one.seconds)])),
       tokens: Object.fromEntries(finished.map(({ name, outputs }) => [name, sum(outputs, (one) => one.tokens)])),
-      shards: { reused: every.filter((one) => one.reused).length, redone: every.filter((one) => !one.reused).length },
+      shards: {
+        reused: sum(every, (one) => one.joined?.reused ?? Number(one.reused)),
+        redone: sum(every, (one) => one.joined?.redone ?? Number(!one.reused)),
+      },
       trained: trained.at(-1) ?? { rows: 0, steps: 0, carried: false },
       partial: every.some((one) => one.partial),
     };
     return calls.mending(() => frame.seal(whole));
   }
+}
+
+function fannedRun(fanned: Promise<Record<string, Output[]>>, name: string): StageRun {
+  const all = fanned.then((outputs) => outputs[name] as Output[]);
+  all.catch(() => undefined); // whoever awaits it hears of it
+  return { shards: [], all, fanned };
 }
 
 const joinShards = (shards: ArtifactRef[]): Rows => ({

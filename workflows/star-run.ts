@@ -38,7 +38,8 @@ import {
   stopUpdate,
 } from './run-messages.ts';
 import { frame, localFrame } from './stage-calls.ts';
-import { gateSignal, starIteration } from './star-iteration.ts';
+import { gateSignal } from './gate.ts';
+import { starIteration } from './star-iteration.ts';
 
 /** Continue-as-new after so many iterations, or when Temporal suggests it. */
 const ITERATIONS_PER_LINK = 8;
@@ -181,7 +182,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
           model: iterations.at(-1)?.model ?? null,
           base: baseOf(iterations),
           changed,
-          shardsInFlight: SHARDS_IN_FLIGHT,
+          shardsInFlight: run.shardsInFlight ?? SHARDS_IN_FLIGHT,
         },
       ],
     });

@@ -43,14 +43,8 @@ export const rules: Record<string, Rule> = {
   },
   activities: {
     from: [
-      'schemas',
-      'tasks',
-      'verifiers',
-      'engine/engine.ts',
-      'store/store.ts',
-      'store/memo.ts',
-      'store/models.ts',
-      'store/rows.ts',
+      ...['schemas', 'tasks', 'verifiers', 'engine/engine.ts'],
+      ...['store/store.ts', 'store/memo.ts', 'store/rows.ts', 'store/manifest.ts', 'store/models.ts'],
     ],
     why: 'activities get engines and stores handed in; they know the interfaces only',
   },

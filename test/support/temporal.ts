@@ -79,7 +79,13 @@ export interface Bench {
 
 export async function createBench(
   env: TestWorkflowEnvironment,
-  options: { engine?: Engine; tasks?: Task[]; rules?: Partial<(typeof stageRules)['draw']> } = {},
+  options: {
+    engine?: Engine;
+    tasks?: Task[];
+    rules?: Partial<(typeof stageRules)['draw']>;
+    fanOutAbove?: number;
+    shardsInFlight?: number;
+  } = {},
 ): Promise<Bench> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'startrail-test-'));
   const store = await createLocalStore(path.join(folder, 'store'));
@@ -103,6 +109,8 @@ export async function createBench(
         { ...rule, ...options.rules, taskQueue: rule.taskQueue + suffix },
       ]),
     ) as typeof stageRules,
+    shardsInFlight: options.shardsInFlight ?? 2,
+    fanOutAbove: options.fanOutAbove ?? 64,
     snapshotEveryMs: 200,
     span: (span) => spans.push(span),
     log: { info: () => undefined, warn: () => undefined },

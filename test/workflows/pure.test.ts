@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seedExamples, stepsOf } from '../../activities/fine-tune.ts';
 import { planRun } from '../../activities/resolve.ts';
-import { countOutcomes, ledgerRows, outcomeOf } from '../../activities/seal.ts';
+import { countOutcomes, LedgerBuilder, outcomeOf } from '../../activities/seal.ts';
 import { recipeById, recipeIds } from '../../recipes/index.ts';
 import { RunInput } from '../../schemas/run.ts';
 import { STAGES } from '../../schemas/stage.ts';
@@ -94,8 +94,8 @@ describe('the ledger', () => {
     const problem = { id: '1+2', identity: '1+2', stratum: '1', data: {}, gold: ['3'] };
     const rationale = { problem, sample: 0, hinted: false, text: '3', tokens: [], finish: 'stop' as const };
     const judged = { rationale, verdict: { verdict: 'correct' as const }, sound: null, firstWrongStep: null };
-    expect(() => ledgerRows([], [judged])).toThrow(/never drawn/);
-    expect(() => ledgerRows([problem, problem], [])).toThrow(/drawn twice/);
+    expect(() => new LedgerBuilder().judge([judged])).toThrow(/never drawn/);
+    expect(() => new LedgerBuilder().draw([problem, problem])).toThrow(/drawn twice/);
   });
 });
 
