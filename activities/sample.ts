@@ -47,11 +47,13 @@ export async function sampleRationales(shard: SamplingShard, plan: SamplingPlan)
   );
   if (wanted.length === 0) return [];
   const engine = await shard.engine();
+  const prefix = task.prompt.shots?.(plan.hinted ? 'hinted' : 'free') ?? '';
   const model = await openModel(shard.deps.store, plan.model);
   const completions = await shard.busy('engine', () =>
     engine.sample(
       {
         model,
+        ...(prefix !== '' && { prefix }),
         sampling: { temperature: plan.temperature, topP: plan.topP },
         rows: wanted.map(({ problem, sample }) => ({
           prompt: plan.hinted ? task.prompt.hinted(problem) : task.prompt.free(problem),

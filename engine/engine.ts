@@ -45,6 +45,12 @@ export interface SampleRow {
 
 export interface SampleRequest {
   model: LocalCheckpoint;
+  /**
+   * Text that stands before every row's prompt (few-shot examples), tokenised apart from it; computed once where the engine
+   * can. Completions may differ in the last bit of a logit from those of rows that carry the text themselves, never by
+   * the rows beside them.
+   */
+  prefix?: string;
   rows: SampleRow[];
   sampling: Sampling;
 }

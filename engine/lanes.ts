@@ -11,6 +11,8 @@ import type { Completion, Engine, EngineControl, EngineProgress, SampleRequest }
 
 /** Rows a lane takes at a time: two full batches of the tfjs engine. */
 const PIECE = 256;
+/** Fewer rows than this are not worth another lane. */
+const LEAST = 16;
 
 /**
  * The lanes must describe themselves alike. Throws what the lanes throw; the first failure cancels the other pieces.
@@ -34,7 +36,7 @@ export function createLanedEngine({ sampling, training }: { sampling: Engine[]; 
 
     async sample(request, control = {}) {
       const { rows } = request;
-      const pieces = deal(rows);
+      const pieces = deal(rows, sampling.length);
       if (pieces.length === 0) return first.sample(request, control);
       const stop = new AbortController();
       const signal = control.signal === undefined ? stop.signal : AbortSignal.any([control.signal, stop.signal]);
@@ -76,11 +78,18 @@ export function createLanedEngine({ sampling, training }: { sampling: Engine[]; 
   };
 }
 
-/** Indices of the rows in pieces, alike rows together; the longest come last and are taken first. */
-function deal(rows: SampleRequest['rows']): number[][] {
+/**
+ * Indices of the rows in pieces. A large request: alike rows together, the longest last (they are taken first). One that
+ * every lane takes a single piece of: dealt like cards, so that all end at about the same time.
+ */
+function deal(rows: SampleRequest['rows'], lanes: number): number[][] {
   const order = Array.from(rows.keys()).sort(
     (a, b) => rows[a]!.prompt.length - rows[b]!.prompt.length || rows[a]!.maxNewTokens - rows[b]!.maxNewTokens || a - b,
   );
+  if (order.length <= PIECE * lanes) {
+    const hands = Math.min(lanes, Math.ceil(order.length / LEAST));
+    return Array.from({ length: hands }, (_, hand) => order.filter((_, n) => n % hands === hand));
+  }
   const pieces: number[][] = [];
   for (let at = 0; at < order.length; at += PIECE) pieces.push(order.slice(at, at + PIECE));
   return pieces;

@@ -4,7 +4,8 @@
  *   createScriptedEngine({ answer: (prompt, row, model) => worked(prompt) })
  *
  * Everything is a pure function of the request, and a trained checkpoint's bytes are a hash of what it was made from, so
- * digests flow through a run as they do with a real engine. Limits: no snapshots inside a fine-tune.
+ * digests flow through a run as they do with a real engine. Limits: no snapshots inside a fine-tune; a shared prefix takes
+ * its share of the context and is not looked at otherwise.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -78,7 +79,7 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
   return {
     describe: () => Promise.resolve({ name: 'scripted', fingerprint: 'scripted v1', deterministic: true }),
 
-    async sample({ model, rows, sampling }, control) {
+    async sample({ model, rows, sampling, prefix = '' }, control) {
       await begin(control?.signal);
       const { metadata } = await readSafetensors(model.path);
       const context =
@@ -89,7 +90,7 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
       const completions: Completion[] = [];
       for (const row of rows) {
         if (delayMs > 0 || completions.length % ROWS_AT_ONCE === 0) await pause(control?.signal);
-        const room = tokens.encode(row.prompt).length + row.maxNewTokens <= context;
+        const room = tokens.encode(prefix).length + tokens.encode(row.prompt).length + row.maxNewTokens <= context;
         completions.push(room ? complete(answer(row.prompt, row, model, sampling), row, tokens) : overflow());
         report(control, completions.length, rows.length);
       }

@@ -47,6 +47,11 @@ export interface Task<P = any> {
   prompt: {
     free(problem: Problem): string;
     hinted(problem: Problem): string;
+    /**
+     * Few-shot examples that stand before every prompt of that form when sampling, the same for all problems: engines
+     * compute them once. Training never sees them. Absent or '' = none.
+     */
+    shots?(form: 'free' | 'hinted'): string;
   };
   /** The completion a perfect model would give; the contract suite holds that it is accepted. */
   goldCompletion(problem: Problem): string;

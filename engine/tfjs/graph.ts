@@ -52,6 +52,8 @@ const typeAttribute = (name: string, code: number) => attribute(name, number(6, 
 export interface LoadedGraph {
   /** Values in the order of the inputs and outputs it was loaded with; the caller disposes of the results. */
   run(values: Tensor[]): Tensor[];
+  /** The same on bare handles (see raw.ts); `fetch` says which outputs, all if absent: what those do not need is not run. */
+  runHandles(handles: number[], fetch?: readonly number[]): number[];
   dispose(): void;
 }
 
@@ -137,6 +139,10 @@ export class GraphKernels extends Kernels<Node> {
       run(values) {
         const made = saved.binding.runSavedModel(id, saved.getInputTensorIds(values), feeds, fetches);
         return made.map((metadata) => saved.createOutputTensor(metadata));
+      },
+      runHandles(handles, fetch) {
+        const names = fetch === undefined ? fetches : ports(fetch.map((output) => outputs[output]!));
+        return saved.binding.runSavedModel(id, handles, feeds, names).map((made) => (made as { id: number }).id);
       },
       dispose: () => saved.binding.deleteSavedModel(id),
     };

@@ -72,6 +72,11 @@ export abstract class Kernels<V> {
   batchMatmul(a: V, b: V, transposeA = false, transposeB = false): V {
     return this.#one('BatchMatMulV2', [bool('adj_x', transposeA), bool('adj_y', transposeB), ...FLOAT], a, b);
   }
+  /** As batchMatmul by Eigen: faster where the matrices are small and many, as in a step of generation. */
+  smallMatmul(a: V, b: V, transposeB = false): V {
+    const types = [type('Ta', CODES.float32), type('Tb', CODES.float32), type('Tout', CODES.float32)];
+    return this.#one('BatchMatMulV3', [bool('adj_x', false), bool('adj_y', transposeB), ...types], a, b);
+  }
   add(a: V, b: V): V {
     return this.#one('AddV2', FLOAT, a, b);
   }
@@ -122,6 +127,18 @@ export abstract class Kernels<V> {
   sum(x: V, axis: number, keep = false): V {
     return this.#reduce('Sum', x, axis, keep);
   }
+  mean(x: V, axis: number, keep = false): V {
+    return this.#reduce('Mean', x, axis, keep);
+  }
+  /** int32: where the largest number stands along the axis; of equals the first. */
+  argMax(x: V, axis: number): V {
+    const attributes = [...FLOAT, type('Tidx', CODES.int32), type('output_type', CODES.int32)];
+    return this.#one('ArgMax', attributes, x, this.ints([axis], []));
+  }
+  /** x itself, its rows `at` (int32) overwritten by `values`: x must be read through the result only. */
+  overwrite(x: V, at: V, values: V): V {
+    return this.#one('InplaceUpdate', FLOAT, x, at, values);
+  }
   /** √Σx² along the axis, which stays with length 1. */
   euclideanNorm(x: V, axis: number): V {
     if (this.without.has('EuclideanNorm')) return this.sqrt(this.sum(this.square(x), axis, true));
@@ -144,6 +161,10 @@ export abstract class Kernels<V> {
   head(x: V, size: V, axes: number): V {
     return this.#one('Slice', [...FLOAT, type('Index', CODES.int32)], x, this.ints(Array<number>(axes).fill(0)), size);
   }
+  /** `size` of x from `begin` (int32 vectors). */
+  slice(x: V, begin: V, size: V): V {
+    return this.#one('Slice', [...FLOAT, type('Index', CODES.int32)], x, begin, size);
+  }
   /** Along axis 0 into equal parts: no copy where the parts are aligned. */
   split(x: V, parts: number): V[] {
     return this.run('Split', [int('num_split', parts), ...FLOAT], [this.ints([0], []), x], parts);
@@ -153,10 +174,28 @@ export abstract class Kernels<V> {
     const attributes = [int('num_split', lengths.length), ...FLOAT, type('Tlen', CODES.int32)];
     return this.run('SplitV', attributes, [x, this.ints(lengths), this.ints([0], [])], lengths.length);
   }
+  /** Along any axis into `parts` of these sizes (int32 vector). */
+  splitSizes(x: V, sizes: V, parts: number, axis: number): V[] {
+    const attributes = [int('num_split', parts), ...FLOAT, type('Tlen', CODES.int32)];
+    return this.run('SplitV', attributes, [x, sizes, this.ints([axis], [])], parts);
+  }
+  /** Zeros around x: `amounts` [axes, 2] (int32) before and after each axis. */
+  pad(x: V, amounts: V): V {
+    return this.#one('Pad', [...FLOAT, type('Tpaddings', CODES.int32)], x, amounts);
+  }
   concat(values: V[], axis = 0): V {
     if (values.length === 1) return values[0]!;
     const attributes = [int('N', values.length), ...FLOAT, type('Tidx', CODES.int32)];
     return this.#one('ConcatV2', attributes, ...values, this.ints([axis], []));
+  }
+  /** Vectors of int32 as one. */
+  concatInts(values: V[]): V {
+    const attributes = [int('N', values.length), type('T', CODES.int32), type('Tidx', CODES.int32)];
+    return this.#one('ConcatV2', attributes, ...values, this.ints([0], []));
+  }
+  /** Of a shape given as an int32 vector. */
+  zeros(shape: V): V {
+    return this.#one('Fill', [...FLOAT, type('index_type', CODES.int32)], shape, this.scalar(0));
   }
   /** Rows `ids` (int32) of x. */
   gather(x: V, ids: V): V {

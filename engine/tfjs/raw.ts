@@ -54,6 +54,8 @@ export const free = (...handles: Handle[]): void => {
 export const alive = (): number => binding.getNumOfTensors();
 export const run = (op: string, attributes: Attribute[], inputs: Handle[]): Handle =>
   binding.executeOp(op, attributes, inputs, 1)[0]!.id;
+export const execute = (op: string, attributes: Attribute[], inputs: Handle[], outputs: number): Handle[] =>
+  binding.executeOp(op, attributes, inputs, outputs).map(({ id }) => id);
 
 /** Handles that end together. */
 export class Scope {

@@ -6,22 +6,22 @@
  *
  * Rows are grouped by the padded length of their prompt and sorted inside a group, so that rows that end together run
  * together; results come back in the order of the request. The batches of a wave advance to the same position in turn, and
- * there the rows still running close ranks into fewer batches. What a row gets depends on that row alone (see decoder.ts).
+ * there the rows still running close ranks into fewer or smaller batches. What a row gets depends on that row and the
+ * request's prefix alone (see decoder.ts).
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Completion, EngineControl, SampleRequest, SampleRow } from '../engine.ts';
-import { Cache } from './cache.ts';
-import { bytesPerRow, Decoder } from './decoder.ts';
+import { Cache, type SharedPrefix } from './cache.ts';
+import { bytesPerPosition, Decoder } from './decoder.ts';
 import { pick } from './pick.ts';
-import { free, int, ints, read, run, T, type Handle } from './raw.ts';
+import { free, read, type Handle } from './raw.ts';
 import { uniform } from './rng.ts';
 import type { Checkpoint } from './safetensors.ts';
 import { PieceTokenizer } from './tokenizer.ts';
 
-const ARGMAX = [T, int('Tidx'), int('output_type')];
 const PROGRESS_MS = 500;
-/** Caches of one wave together. */
-const WAVE_BYTES = 256e6;
+/** Caches of one wave together, at their rows' full length. */
+const WAVE_BYTES = 768e6;
 
 interface Job {
   index: number;
@@ -43,6 +43,7 @@ interface Run {
   sampling: SampleRequest['sampling'];
   meter: Meter;
   signal: AbortSignal | undefined;
+  prefix: SharedPrefix | undefined;
 }
 
 const running = (job: Job): boolean => job.finish === undefined;
@@ -50,12 +51,12 @@ const running = (job: Job): boolean => job.finish === undefined;
 export class Sampler {
   readonly #decoder: Decoder;
   readonly #tokenizer: PieceTokenizer;
-  readonly #axis: Handle;
+  /** The prefix used last: shards of a stage share it. */
+  #prefix: { text: string; shared: SharedPrefix } | undefined;
 
   constructor(model: Checkpoint) {
     this.#tokenizer = new PieceTokenizer(model.tokenizer);
     this.#decoder = new Decoder(model);
-    this.#axis = ints([], [1]);
   }
 
   /**
@@ -63,17 +64,20 @@ export class Sampler {
    * @throws EngineError `TextNotInVocabulary`; the signal's reason where it aborts.
    */
   async sample(
-    { rows, sampling }: Omit<SampleRequest, 'model'>,
+    { rows, sampling, prefix = '' }: Omit<SampleRequest, 'model'>,
     { signal, onProgress }: EngineControl = {},
   ): Promise<Completion[]> {
+    const before = this.#tokenizer.encode(prefix);
     const jobs = rows.map((row, index): Job => {
       const prompt = this.#tokenizer.encode(row.prompt);
-      const fits = prompt.length + row.maxNewTokens <= this.#decoder.config.context;
+      const fits = before.length + prompt.length + row.maxNewTokens <= this.#decoder.config.context;
       const finish = !fits ? 'overflow' : row.maxNewTokens <= 0 ? 'length' : undefined;
       return { index, row, prompt, sampled: [], finish };
     });
     const meter = new Meter(jobs, onProgress);
-    for (const wave of this.#waves(jobs.filter(running))) await this.#runWave(wave, { sampling, meter, signal });
+    const open = jobs.filter(running);
+    const shared = open.length === 0 || before.length === 0 ? undefined : this.#openPrefix(prefix, before);
+    for (const wave of this.#waves(open)) await this.#runWave(wave, { sampling, meter, signal, prefix: shared });
     meter.report(true);
     return jobs.map(({ sampled, finish }) => ({
       tokenIds: sampled,
@@ -83,8 +87,18 @@ export class Sampler {
   }
 
   close(): void {
-    free(this.#axis);
+    if (this.#prefix !== undefined) this.#decoder.closePrefix(this.#prefix.shared);
+    this.#prefix = undefined;
     this.#decoder.close();
+  }
+
+  #openPrefix(text: string, ids: readonly number[]): SharedPrefix {
+    if (this.#prefix?.text === text) return this.#prefix.shared;
+    if (this.#prefix !== undefined) this.#decoder.closePrefix(this.#prefix.shared);
+    this.#prefix = undefined;
+    const shared = this.#decoder.openPrefix(ids);
+    this.#prefix = { text, shared };
+    return shared;
   }
 
   /** Rows that share a padded prompt length, alike ones together, cut to what the caches may take. */
@@ -94,22 +108,37 @@ export class Sampler {
       const padded = this.#decoder.paddedLength(job.prompt.length);
       groups.set(padded, [...(groups.get(padded) ?? []), job]);
     }
-    const { slots, config } = this.#decoder;
-    const size = slots * Math.max(1, Math.floor(WAVE_BYTES / (slots * bytesPerRow(config))));
+    const { sizes, config } = this.#decoder;
+    const largest = sizes.at(-1)!;
     const waves: Job[][] = [];
-    for (const group of groups.values()) {
+    for (const [padded, group] of groups) {
       group.sort((a, b) => a.prompt.length - b.prompt.length || a.row.maxNewTokens - b.row.maxNewTokens);
+      const longest = Math.max(...group.map(({ row }) => row.maxNewTokens));
+      const fitting = Math.floor(WAVE_BYTES / ((padded + longest) * bytesPerPosition(config)));
+      const size =
+        fitting >= largest ? fitting - (fitting % largest) : (sizes.findLast((slots) => slots <= fitting) ?? sizes[0]!);
       for (let at = 0; at < group.length; at += size) waves.push(group.slice(at, at + size));
     }
     return waves;
   }
 
+  /** Counts of slots for so many rows: full batches, then the smallest that takes the rest. */
+  #arrange(rows: number): number[] {
+    const { sizes } = this.#decoder;
+    const largest = sizes.at(-1)!;
+    const arranged = Array<number>(Math.floor(rows / largest)).fill(largest);
+    const rest = rows % largest;
+    return rest === 0 ? arranged : [...arranged, sizes.find((slots) => slots >= rest)!];
+  }
+
   async #runWave(wave: Job[], context: Run): Promise<void> {
     let batches: Batch[] = [];
     try {
-      for (let at = 0; at < wave.length; at += this.#decoder.slots) {
+      let at = 0;
+      for (const slots of this.#arrange(wave.length)) {
         await pauseFor(context.signal);
-        batches.push(this.#prefill(wave.slice(at, at + this.#decoder.slots), context));
+        batches.push(this.#prefill(wave.slice(at, at + slots), slots, context));
+        at += slots;
       }
       while (batches.length > 0) {
         batches = this.#closeRanks(batches);
@@ -120,13 +149,13 @@ export class Sampler {
     }
   }
 
-  #prefill(jobs: Job[], context: Run): Batch {
-    const decoder = this.#decoder;
-    const prompts = Array.from({ length: decoder.slots }, (_, slot) => jobs[slot]?.prompt ?? []);
-    const padded = decoder.paddedLength(jobs[0]!.prompt.length);
-    const { cache, logits } = decoder.prefill(prompts, padded, this.#tokenizer.pad);
-    const batch = { jobs, last: new Int32Array(decoder.slots), cache };
-    this.#take(batch, logits, context);
+  #prefill(jobs: Job[], slots: number, context: Run): Batch {
+    const prompts = Array.from({ length: slots }, (_, slot) => jobs[slot]?.prompt ?? []);
+    const padded = this.#decoder.paddedLength(jobs[0]!.prompt.length);
+    const { pad } = this.#tokenizer;
+    const { cache, result } = this.#decoder.prefill(prompts, padded, pad, wanted(context), context.prefix);
+    const batch = { jobs, last: new Int32Array(slots), cache };
+    this.#take(batch, result, context);
     return batch;
   }
 
@@ -134,46 +163,43 @@ export class Sampler {
   async #advance(batch: Batch, context: Run): Promise<void> {
     do {
       await pauseFor(context.signal);
-      const ids = ints([batch.last.length], batch.last);
-      const logits = this.#decoder.step(batch.cache, ids);
-      free(ids);
-      this.#take(batch, logits, context);
+      this.#take(batch, this.#decoder.step(batch.cache, batch.last, wanted(context)), context);
     } while (!batch.cache.full && batch.jobs.some(running));
   }
 
-  /** Leaves ended batches behind and, where that saves a batch, gathers the rows still running. */
+  /** Leaves ended batches behind and, where that saves slots, gathers the rows still running. */
   #closeRanks(batches: Batch[]): Batch[] {
-    const { slots } = this.#decoder;
     const open = batches.filter(({ jobs }) => jobs.some(running));
     for (const batch of batches) if (!open.includes(batch)) batch.cache.close();
     const picks = open.flatMap(({ jobs, last }, cache) =>
       jobs.flatMap((job, slot) => (running(job) ? [{ job, last: last[slot]!, cache, slot }] : [])),
     );
-    if (Math.ceil(picks.length / slots) >= open.length) return open;
+    const arranged = this.#arrange(picks.length);
+    const slotsOf = (list: readonly number[]) => list.reduce((a, b) => a + b, 0);
+    if (slotsOf(arranged) >= slotsOf(open.map(({ cache }) => cache.slots))) return open;
     const caches = open.map(({ cache }) => cache);
-    const gathered: Batch[] = [];
-    for (let at = 0; at < picks.length; at += slots) {
+    let at = 0;
+    const gathered = arranged.map((slots): Batch => {
       const part = picks.slice(at, at + slots);
+      at += slots;
       const rows = Array.from({ length: slots }, (_, slot) => part[slot] ?? part[0]!);
-      gathered.push({
+      return {
         jobs: part.map(({ job }) => job),
         last: Int32Array.from(rows, ({ last }) => last),
-        cache: Cache.gather(caches, rows),
-      });
-    }
+        cache: Cache.gather(this.#decoder.kernels, caches, rows),
+      };
+    });
     for (const cache of caches) cache.close();
     return gathered;
   }
 
-  /** Picks the next token of every running row from the logits, which it frees. */
-  #take({ jobs, last }: Batch, logits: Handle, { sampling, meter }: Run): void {
+  /** Picks the next token of every running row from what a pass gave, which it frees. */
+  #take({ jobs, last }: Batch, result: Handle, { sampling, meter }: Run): void {
     const { end } = this.#tokenizer;
     const vocab = this.#decoder.config.vocabSize;
+    const values = read(result);
+    free(result);
     const greedy = sampling.temperature === 0;
-    const best = greedy ? run('ArgMax', ARGMAX, [logits, this.#axis]) : undefined;
-    const values = read(best ?? logits);
-    free(logits);
-    if (best !== undefined) free(best);
     for (const [slot, job] of jobs.entries()) {
       if (!running(job)) continue;
       const of = () => (values as Float32Array).subarray(slot * vocab, (slot + 1) * vocab);
@@ -188,6 +214,8 @@ export class Sampler {
     meter.report();
   }
 }
+
+const wanted = ({ sampling }: Run) => (sampling.temperature === 0 ? 'best' : 'logits');
 
 /** Lets messages and timers in between two steps, and an abort out. */
 async function pauseFor(signal: AbortSignal | undefined): Promise<void> {

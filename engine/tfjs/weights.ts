@@ -1,52 +1,38 @@
 /**
  * A decoder's weights on the native side, in the forms that generation multiplies by.
  *
- * Checkpoints hold [out, in]; products want [in, out]. The gain of the norm before a product is folded into its rows,
- * 1/√headSize into the queries. For one position the rotary embedding is linear: x W rotated = x (W cos + W' sin), W' being
- * W with the halves of each head crossed and signed ("turned"); `rotated` makes that one matrix for a position, once.
+ * Checkpoints hold [out, in]; products want [in, out] (with the other order they are slower and, at few rows, not the same
+ * bits). The gain of the norm before a product is folded into its rows, 1/√headSize into the queries. Rows of q and k are in
+ * another order than in the file: the two halves of a head that a rotation pairs are neighbours, so that it is one product
+ * of complex numbers. Scores are sums over a head, so the order changes nothing else.
  */
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import { EngineError } from '../engine.ts';
+import type { LayerWeights } from './forward.ts';
+import { kvHeadsOf } from './parameters.ts';
 import { exp, log, sinCos } from './portable-math.ts';
-import { Scope, T, tensor, type Handle } from './raw.ts';
+import { free, Scope, tensor, type Handle } from './raw.ts';
 import type { NamedTensor } from './safetensors.ts';
 
-/** Each [in, out] float32. */
-export interface LayerWeights {
-  q: Handle;
-  qTurned: Handle;
-  k: Handle;
-  kTurned: Handle;
-  v: Handle;
-  o: Handle;
-  up: Handle;
-  /** swiglu only. */
-  gate: Handle | undefined;
-  down: Handle;
-}
-
-/** Rotated weights of all positions are kept where they take no more than this. */
-const ROTATED_BYTES = 64e6;
+/** The table of rotations grows by so many positions. */
+const ROTATIONS_STEP = 256;
 
 export class DecoderWeights {
-  readonly layers: LayerWeights[] = [];
+  readonly layers: LayerWeights<Handle>[] = [];
   /** [vocab, dModel] */
   readonly embedding: Handle;
   /** [dModel, vocab] */
   readonly head: Handle;
   readonly #config: DecoderConfig;
   readonly #owned = new Scope();
-  readonly #rotated = new Map<number, [q: Handle, k: Handle]>();
-  readonly #keepRotated: boolean;
-  readonly #frequencies: number[];
+  #rotations: { handle: Handle; positions: number } | undefined;
 
-  constructor(config: DecoderConfig, tensors: Map<string, NamedTensor>) {
+  /** @throws EngineError `CheckpointInvalid` where a tensor is missing or has another shape. */
+  constructor(config: DecoderConfig, tensors: ReadonlyMap<string, NamedTensor>) {
     this.#config = config;
-    const { dModel: d, dFF, vocabSize, heads, context } = config;
-    this.#keepRotated = 2 * config.layers * d * d * context * 4 <= ROTATED_BYTES;
-    const half = d / heads / 2;
-    const logTheta = log(config.ropeTheta);
-    this.#frequencies = Array.from({ length: half }, (_, i) => exp((-i / half) * logTheta));
+    const { dModel: d, dFF, vocabSize, heads } = config;
+    const width = d / heads;
+    const keys = width * kvHeadsOf(config);
     const data = (name: string, ...shape: number[]): Float32Array => {
       const found = tensors.get(name);
       if (found === undefined) throw new EngineError('CheckpointInvalid', `the checkpoint lacks ${name}`);
@@ -57,88 +43,96 @@ export class DecoderWeights {
         );
       return found.data;
     };
-    /** [out, in] to [in, out], each row times its gain and all times `scale`. */
-    const turned = (weight: Float32Array, inputs: number, outputs: number, gain?: Float32Array, scale = 1) => {
-      const result = new Float32Array(weight.length);
-      for (let o = 0; o < outputs; o++)
-        for (let i = 0; i < inputs; i++) result[i * outputs + o] = weight[o * inputs + i]! * (gain?.[i] ?? 1) * scale;
-      return result;
-    };
     const put = (shape: number[], values: Float32Array) => this.#owned.own(tensor(shape, values));
-    const cross = (weight: Float32Array) => {
-      const result = new Float32Array(weight.length);
-      for (let at = 0; at < weight.length; at++) {
-        const inHead = at % (2 * half);
-        result[at] = inHead < half ? -weight[at + half]! : weight[at - half]!;
-      }
-      return result;
-    };
     const embedding = data('model.embed_tokens.weight', vocabSize, d);
     this.embedding = put([vocabSize, d], embedding);
     const last = config.tiedEmbeddings ? embedding : data('lm_head.weight', vocabSize, d);
-    this.head = put([d, vocabSize], turned(last, d, vocabSize, data('model.norm.weight', d)));
+    const product = new Product(d, vocabSize);
+    product.fill(last, { gain: data('model.norm.weight', d) });
+    this.head = put([d, vocabSize], product.values);
     for (let layer = 0; layer < config.layers; layer++) {
       const at = `model.layers.${layer}.`;
       const before = data(`${at}input_layernorm.weight`, d);
       const between = data(`${at}post_attention_layernorm.weight`, d);
-      const square = (name: string, gain?: Float32Array, scale = 1) =>
-        turned(data(`${at}self_attn.${name}_proj.weight`, d, d), d, d, gain, scale);
-      const q = square('q', before, 1 / Math.sqrt(2 * half));
-      const k = square('k', before);
-      const wide = (name: string) =>
-        put([d, dFF], turned(data(`${at}mlp.${name}_proj.weight`, dFF, d), d, dFF, between));
+      const attention = (name: string, outputs: number) => data(`${at}self_attn.${name}_proj.weight`, outputs, d);
+      const qkv = new Product(d, d + 2 * keys);
+      qkv.fill(attention('q', d), { gain: before, scale: 1 / Math.sqrt(width), paired: width });
+      qkv.fill(attention('k', keys), { from: d, gain: before, paired: width });
+      qkv.fill(attention('v', keys), { from: d + keys, gain: before });
+      const single = (name: string, inputs: number, outputs: number, gain?: Float32Array) => {
+        const weight = new Product(inputs, outputs);
+        weight.fill(data(`${at}${name}_proj.weight`, outputs, inputs), { gain });
+        return put([inputs, outputs], weight.values);
+      };
       this.layers.push({
-        q: put([d, d], q),
-        qTurned: put([d, d], cross(q)),
-        k: put([d, d], k),
-        kTurned: put([d, d], cross(k)),
-        v: put([d, d], square('v', before)),
-        o: put([d, d], square('o')),
-        up: wide('up'),
-        gate: config.activation === 'swiglu' ? wide('gate') : undefined,
-        down: put([dFF, d], turned(data(`${at}mlp.down_proj.weight`, d, dFF), dFF, d)),
+        qkv: put([d, d + 2 * keys], qkv.values),
+        o: single('self_attn.o', d, d),
+        up: single('mlp.up', d, dFF, between),
+        ...(config.activation === 'swiglu' && { gate: single('mlp.gate', d, dFF, between) }),
+        down: single('mlp.down', dFF, d),
       });
     }
   }
 
-  /** cos and sin for positions 0 … time − 1, each [time, dModel]; owned by `scope`. */
-  rotation(scope: Scope, time: number): [cos: Handle, sin: Handle] {
-    const d = this.#config.dModel;
-    const cos = new Float32Array(time * d);
-    const sin = new Float32Array(time * d);
-    for (let position = 0; position < time; position++) this.#angles(position, cos, sin, position * d);
-    return [scope.own(tensor([time, d], cos)), scope.own(tensor([time, d], sin))];
-  }
-
-  /** The query and key weights [dModel, dModel] at one position; `scope` owns them unless they are kept. */
-  rotated(scope: Scope, layer: number, position: number): [q: Handle, k: Handle] {
-    const key = position * this.#config.layers + layer;
-    const kept = this.#rotated.get(key);
-    if (kept !== undefined) return kept;
-    const d = this.#config.dModel;
-    const [cos, sin] = [new Float32Array(d), new Float32Array(d)];
-    this.#angles(position, cos, sin, 0);
-    const passing = new Scope();
-    const [c, s] = [passing.own(tensor([d], cos)), passing.own(tensor([d], sin))];
-    const { q, qTurned, k, kTurned } = this.layers[layer]!;
-    const turn = (straight: Handle, crossed: Handle) =>
-      passing.op('AddV2', [T], [passing.op('Mul', [T], [straight, c]), passing.op('Mul', [T], [crossed, s])]);
-    const made: [q: Handle, k: Handle] = [turn(q, qTurned), turn(k, kTurned)];
-    passing.close(...made);
-    const owner = this.#keepRotated ? this.#owned : scope;
-    for (const handle of made) owner.own(handle);
-    if (this.#keepRotated) this.#rotated.set(key, made);
-    return made;
+  /** Cosine and sine side by side for positions 0 … at least `positions` − 1: [positions, dModel + 2·keys]; v does not turn. */
+  rotations(positions: number): Handle {
+    if (this.#rotations !== undefined && this.#rotations.positions >= positions) return this.#rotations.handle;
+    const { dModel: d, heads, ropeTheta } = this.#config;
+    const width = d / heads;
+    const keys = width * kvHeadsOf(this.#config);
+    const rows = Math.ceil(positions / ROTATIONS_STEP) * ROTATIONS_STEP;
+    const columns = d + 2 * keys;
+    const frequencies = Array.from({ length: width / 2 }, (_, i) => exp(((-2 * i) / width) * log(ropeTheta)));
+    const table = new Float32Array(rows * columns);
+    for (let position = 0; position < rows; position++) {
+      const head = frequencies.flatMap((frequency) => sinCos(position * frequency).reverse());
+      const row = table.subarray(position * columns, (position + 1) * columns);
+      for (let at = 0; at < d + keys; at += width) row.set(head, at);
+      for (let at = d + keys; at < columns; at += 2) row[at] = 1;
+    }
+    if (this.#rotations !== undefined) free(this.#rotations.handle);
+    this.#rotations = { handle: tensor([rows, columns], table), positions: rows };
+    return this.#rotations.handle;
   }
 
   close(): void {
-    this.#rotated.clear();
+    if (this.#rotations !== undefined) free(this.#rotations.handle);
+    this.#rotations = undefined;
     this.#owned.close();
   }
+}
 
-  #angles(position: number, cos: Float32Array, sin: Float32Array, at: number): void {
-    const half = this.#frequencies.length;
-    for (let column = 0; column < this.#config.dModel; column++)
-      [sin[at + column], cos[at + column]] = sinCos(position * this.#frequencies[column % half]!);
+/** A matrix [in, out] made from matrices [out, in]. */
+class Product {
+  readonly values: Float32Array;
+
+  constructor(
+    readonly inputs: number,
+    readonly outputs: number,
+  ) {
+    this.values = new Float32Array(inputs * outputs);
+  }
+
+  /** `paired`: the width of heads whose halves are to become neighbours. */
+  fill(
+    weight: Float32Array,
+    {
+      from = 0,
+      gain,
+      scale = 1,
+      paired,
+    }: { from?: number; gain?: Float32Array | undefined; scale?: number; paired?: number },
+  ): void {
+    const rows = weight.length / this.inputs;
+    for (let row = 0; row < rows; row++) {
+      let column = from + row;
+      if (paired !== undefined) {
+        const within = row % paired;
+        const half = paired / 2;
+        column += (within < half ? 2 * within : 2 * (within - half) + 1) - within;
+      }
+      for (let i = 0; i < this.inputs; i++)
+        this.values[i * this.outputs + column] = weight[row * this.inputs + i]! * (gain?.[i] ?? 1) * scale;
+    }
   }
 }

@@ -82,6 +82,19 @@ describe.each(engines)('engine: %s', (_, create, skip) => {
     }
   });
 
+  holds("behind a shared prefix a row's tokens depend on that row and the prefix alone", async () => {
+    const rows = rowsOf(60);
+    const prefix = '1+2=3\n30+4=34\n';
+    const together = await engine.sample({ model, rows, sampling: warm, prefix });
+    for (const n of [0, 5, 59])
+      expect(await engine.sample({ model, rows: [rows[n]!], sampling: warm, prefix })).toEqual([together[n]]);
+    expect(await engine.sample({ model, rows: rows.toReversed(), sampling: warm, prefix })).toEqual(
+      together.toReversed(),
+    );
+    const long = await engine.sample({ model, rows: rowsOf(1), sampling: warm, prefix: prefix.repeat(500) });
+    expect(long[0]!.finish).toBe('overflow');
+  });
+
   holds('rows get the same in a large request, cut and dealt as it may be', async () => {
     const rows = rowsOf(700, 0, 8);
     const together = await engine.sample({ model, rows, sampling: warm });

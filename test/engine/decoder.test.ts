@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import { Decoder } from '../../engine/tfjs/decoder.ts';
-import { alive, free, ints, read } from '../../engine/tfjs/raw.ts';
+import { alive, free, read } from '../../engine/tfjs/raw.ts';
 import { Sampler } from '../../engine/tfjs/sampler.ts';
 import { additionPrompt, randomModel, seedOf, tokenizer } from './models.ts';
 import { plainLogits } from './plain-forward.ts';
 import { PieceTokenizer } from '../../engine/tfjs/tokenizer.ts';
 
 const VOCAB = 20;
+const SLOTS = 32;
 const kinds: [string, Partial<DecoderConfig>][] = [
   ['relu, tied', {}],
   ['relu, untied', { tiedEmbeddings: false }],
@@ -16,7 +17,9 @@ const kinds: [string, Partial<DecoderConfig>][] = [
     'swiglu, untied, other widths',
     { activation: 'swiglu', tiedEmbeddings: false, dModel: 48, heads: 3, layers: 2, dFF: 72 },
   ],
-  ['weights too large to keep rotated', { dModel: 256, heads: 4, layers: 2, context: 512 }],
+  ['wider', { dModel: 256, heads: 4, layers: 2, context: 512 }],
+  ['two query heads to a key head', { kvHeads: 2 }],
+  ['all query heads on one key head, swiglu', { kvHeads: 1, activation: 'swiglu', dFF: 72, dModel: 48, heads: 3 }],
 ];
 
 describe('Decoder', () => {
@@ -28,14 +31,14 @@ describe('Decoder', () => {
       // Lengths 1, 3, 8 share one padded length, so this holds padded and unpadded logits together too.
       const prompts = [[2], [3, 4, 5], [2, 3, 4, 5, 6, 7, 8, 9], [12, 13, 14, 15, 16, 17]];
       const sequences = prompts.map((prompt) => [...prompt]);
-      const filled = Array.from({ length: decoder.slots }, (_, slot) => prompts[slot] ?? []);
-      const { cache, logits: first } = decoder.prefill(filled, 8, 0);
-      let logits = first;
+      const filled = Array.from({ length: SLOTS }, (_, slot) => prompts[slot] ?? []);
+      const { cache, result } = decoder.prefill(filled, 8, 0, 'logits');
+      let logits = result;
       let worst = 0;
       for (let step = 0; step < 40; step++) {
         const values = read(logits);
         free(logits);
-        const next = new Int32Array(decoder.slots);
+        const next = new Int32Array(SLOTS);
         for (const [slot, sequence] of sequences.entries()) {
           const expected = plainLogits(model, sequence).at(-1)!;
           for (const [id, value] of expected.entries())
@@ -43,9 +46,7 @@ describe('Decoder', () => {
           next[slot] = 2 + ((step * 5 + slot) % 18);
           sequence.push(next[slot]);
         }
-        const ids = ints([decoder.slots], next);
-        logits = decoder.step(cache, ids);
-        free(ids);
+        logits = decoder.step(cache, next, 'logits');
       }
       free(logits);
       cache.close();

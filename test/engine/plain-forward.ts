@@ -1,10 +1,12 @@
 /** The decoder in plain tfjs operations, one sequence at a time, no cache, no folding: what the fast one must agree with. */
 import { tf } from '../../engine/tfjs/native.ts';
+import { kvHeadsOf } from '../../engine/tfjs/parameters.ts';
 import type { Checkpoint } from '../../engine/tfjs/safetensors.ts';
 
 /** Logits [time, vocab] of one sequence of ids. */
 export function plainLogits({ config, tensors }: Checkpoint, ids: readonly number[]): number[][] {
   const { dModel: d, heads, layers, ropeTheta, normEpsilon, vocabSize } = config;
+  const groups = kvHeadsOf(config);
   const size = d / heads;
   const time = ids.length;
   return tf.tidy(() => {
@@ -16,7 +18,13 @@ export function plainLogits({ config, tensors }: Checkpoint, ids: readonly numbe
     const table = (f: (x: number) => number) =>
       tf.tensor(Array.from({ length: time }, (_, t) => Array.from({ length: size }, (_, i) => f(angle(t, i)))));
     const [cos, sin] = [table(Math.cos), table(Math.sin)];
-    const split = (x: ReturnType<typeof weight>) => x.reshape([time, heads, size]).transpose([1, 0, 2]);
+    const split = (x: ReturnType<typeof weight>, count: number) => x.reshape([time, count, size]).transpose([1, 0, 2]);
+    // Key head n serves the query heads n·heads/groups and following.
+    const spread = (x: ReturnType<typeof weight>) =>
+      tf.gather(
+        x,
+        Array.from({ length: heads }, (_, head) => Math.floor((head * groups) / heads)),
+      );
     const rope = (x: ReturnType<typeof weight>) => {
       const [a, b] = tf.split(x, 2, -1) as [typeof x, typeof x];
       return x.mul(cos).add(tf.concat([b.neg(), a], -1).mul(sin));
@@ -29,10 +37,10 @@ export function plainLogits({ config, tensors }: Checkpoint, ids: readonly numbe
       const at = `model.layers.${layer}.`;
       const n = norm(x, `${at}input_layernorm.weight`);
       const [q, k] = [
-        rope(split(linear(n, `${at}self_attn.q_proj.weight`))),
-        rope(split(linear(n, `${at}self_attn.k_proj.weight`))),
+        rope(split(linear(n, `${at}self_attn.q_proj.weight`), heads)),
+        spread(rope(split(linear(n, `${at}self_attn.k_proj.weight`), groups))),
       ];
-      const v = split(linear(n, `${at}self_attn.v_proj.weight`));
+      const v = spread(split(linear(n, `${at}self_attn.v_proj.weight`), groups));
       const scores = tf.matMul(q, k, false, true).div(Math.sqrt(size)).add(causal);
       const mixed = tf.matMul(tf.softmax(scores, -1), v).transpose([1, 0, 2]).reshape([time, d]);
       x = x.add(linear(mixed, `${at}self_attn.o_proj.weight`));
