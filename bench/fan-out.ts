@@ -51,7 +51,10 @@ export interface FanOutFigures {
 export async function measureFanOut(bench: Bench, id: string, problems: number): Promise<FanOutFigures> {
   const cpu = process.cpuUsage();
   const began = Date.now();
-  await bench.during(async () => (await startRun(bench, id, largeRun(problems))).result());
+  await bench.during(async () => {
+    const run = await startRun(bench, id, largeRun(problems));
+    await run.result();
+  });
   const seconds = (Date.now() - began) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   const { iterations, ledgerDigest } = RunDocument.parse(await bench.store.getName(`runs/${id}`));
