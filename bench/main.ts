@@ -29,6 +29,8 @@ interface Options {
   store: boolean;
   readme: boolean;
   list: boolean;
+  home?: string;
+  run?: string;
   installLlamaCpp: boolean;
 }
 
@@ -40,9 +42,10 @@ const whole = (least: number) => (text: string) => {
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
-async function measure(row: Row, { repetitions, threads }: Options): Promise<BenchDocument['rows'][number]> {
+async function measure(row: Row, { repetitions, threads, home, run }: Options): Promise<BenchDocument['rows'][number]> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'startrail-bench-'));
-  const context: BenchContext = { repetitions, threads, folder, say: (line) => say(`${row.name}: ${line}`) };
+  const ended = home !== undefined && run !== undefined ? { home, run } : undefined;
+  const context: BenchContext = { repetitions, threads, folder, ended, say: (line) => say(`${row.name}: ${line}`) };
   try {
     return { name: row.name, about: row.about, ...(await row.measure(context)) };
   } finally {
@@ -107,6 +110,8 @@ const program = new Command('npm run bench --')
   .option('--store', 'with --slice: write its ratios down instead of comparing', false)
   .option('--readme', 'renew the table in README.md', false)
   .option('--install-llama-cpp', 'compile llama.cpp for the rows that state it', false)
+  .option('--home <folder>', 'orchestration-overhead: the home of a run that has ended')
+  .option('--run <id>', 'that run')
   .option('--list', 'what can be measured', false)
   .exitOverride();
 

@@ -82,6 +82,8 @@ export interface BenchContext {
   repetitions: number;
   /** An empty folder, removed afterwards. */
   folder: string;
+  /** A run that has ended, for a row that can read one instead of making it. */
+  ended?: { home: string; run: string };
   /** A line for the person who waits. */
   say(line: string): void;
 }
