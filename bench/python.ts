@@ -105,7 +105,11 @@ export async function withLock<T>(lock: string, say: (line: string) => void, wor
   }
   const touch = setInterval(() => {
     const now = new Date();
-    utimesSync(lock, now, now);
+    try {
+      utimesSync(lock, now, now);
+    } catch {
+      // Taken over by another bench, which thought us dead: pip holds its own.
+    }
   }, TOUCH_MS);
   try {
     return await work();
