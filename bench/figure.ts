@@ -79,9 +79,7 @@ export function figure(all: readonly BenchRow[]): string {
   };
   const tip = (_series: number, index: number) => {
     const row = data[index];
-    return row === undefined
-      ? ''
-      : `${row.name}: ${times(row.ratio)} of ${row.peerName} (${between(row.range)})`;
+    return row === undefined ? '' : `${row.name}: ${times(row.ratio)} of ${row.peerName} (${between(row.range)})`;
   };
   const height = 70 + LINE_HEIGHT * rows.length;
   const svg = drawn('bench', option, WIDTH, height, tip);

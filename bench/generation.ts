@@ -43,6 +43,8 @@ export interface GenerationShape {
   batchSizes: number[];
 }
 
+/** Sides may differ in the last bits of a logit and so in a token here and there, not in how long their texts are. */
+const LENGTH_TOLERANCE = 0.1;
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 const LLAMA_CPP = ['llama-cpp-python', 'gguf'];
 
@@ -85,12 +87,16 @@ export async function measureGeneration(
   try {
     await add(ours('ours/generate.ts', order, 1));
     await add(peer('transformers', 'generate_transformers.py'));
+    agreeInLength(sides[0]!, sides[1]!);
     const why = await llamaCppLacks(workload.model.config, interpreter);
     let failure = why;
     if (why === undefined)
-      await add(peer('llama.cpp', 'generate_llama_cpp.py')).catch((error: Error) => {
-        failure = error.message.split('\n')[0];
-      });
+      await add(peer('llama.cpp', 'generate_llama_cpp.py'))
+        .then(() => agreeInLength(sides[0]!, sides[2]!))
+        .catch(async (error: Error) => {
+          failure = error.message.split('\n')[0];
+          await Promise.all(sides.splice(2).map((side) => side.end()));
+        });
     const measured = await measureSides(sides as [Contestant, Contestant], context.repetitions, context.say);
     if (failure !== undefined)
       measured.beside.push({ peerName: 'llama.cpp', peer: null, ratio: null, spread: null, note: failure });
@@ -98,6 +104,16 @@ export async function measureGeneration(
   } finally {
     await Promise.all(sides.map((side) => side.end()));
   }
+}
+
+/** @throws Error where the texts of two sides differ in length by more than a tenth: then they do not do the same work. */
+export function agreeInLength(us: Pick<Contestant, 'facts'>, peer: Pick<Contestant, 'facts'>): void {
+  const [mine, theirs] = [Number(us.facts.meanNewTokens), Number(peer.facts.meanNewTokens)];
+  if (!(Math.abs(mine - theirs) <= LENGTH_TOLERANCE * theirs))
+    throw new Error(
+      `a row has ${mine} new tokens on average with ${us.facts.name} and ${theirs} with ${peer.facts.name}: they do not do ` +
+        `the same work, so their speeds say nothing. Compare the decoders on one prompt.`,
+    );
 }
 
 async function llamaCppLacks(config: DecoderConfig, interpreter: string): Promise<string | undefined> {

@@ -4,6 +4,7 @@ import { Contestant } from '../../bench/contestant.ts';
 import type { Slice } from '../../bench/contestant.ts';
 import { interleave, measureSides } from '../../bench/interleave.ts';
 import type { Side } from '../../bench/interleave.ts';
+import { agreeInLength } from '../../bench/generation.ts';
 import { agree } from '../../bench/training.ts';
 
 const program = fileURLToPath(new URL('fake-peer.mjs', import.meta.url));
@@ -74,10 +75,13 @@ describe('interleaving', () => {
     expect(row.samples.us).toEqual([300, 301, 302]);
   });
 
-  it('is refused where both sides do not compute the same loss', () => {
+  it('is refused where both sides do not compute the same loss or write texts of the same length', () => {
     const facts = (firstLoss: number) => ({ facts: { name: 'x', firstLoss } });
     expect(() => agree(facts(3.001), facts(3))).not.toThrow();
     expect(() => agree(facts(3.1), facts(3))).toThrow(/do not train the same model/);
+    const length = (meanNewTokens: number) => ({ facts: { name: 'x', meanNewTokens } });
+    expect(() => agreeInLength(length(22.4), length(22.9))).not.toThrow();
+    expect(() => agreeInLength(length(22.4), length(30))).toThrow(/do not do the same work/);
     expect(() => agree({ facts: { name: 'x' } }, facts(3))).toThrow(/do not train/);
   });
 });

@@ -6,7 +6,7 @@ import { figure } from '../../bench/figure.ts';
 import { content, updateReadme, withTable } from '../../bench/readme.ts';
 import { readResults, writeResult } from '../../bench/results.ts';
 import { BenchDocument } from '../../bench/row.ts';
-import type { BenchRow , BenchResult } from '../../bench/row.ts';
+import type { BenchRow, BenchResult } from '../../bench/row.ts';
 import { rows } from '../../bench/rows/index.ts';
 import { table } from '../../bench/table.ts';
 
