@@ -28,6 +28,8 @@ const legacy = util as unknown as { isNullOrUndefined?: (value: unknown) => bool
 legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
 
 export const threads = Number(process.env.STARTRAIL_ENGINE_THREADS ?? 2);
+/** False: passes and steps run op by op (STARTRAIL_ENGINE_GRAPH=off), the reference that graphs are held against. */
+export const graphsWanted = process.env.STARTRAIL_ENGINE_GRAPH !== 'off';
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
 process.env.TF_NUM_INTRAOP_THREADS = String(threads);
 process.env.TF_NUM_INTEROP_THREADS = '1';

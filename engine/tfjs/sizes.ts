@@ -10,6 +10,7 @@ import { Buffer } from 'node:buffer';
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import { Cache } from './cache.ts';
 import type { HandleKernels } from './handles.ts';
+import { graphsWanted } from './native.ts';
 import { Passes } from './passes.ts';
 import { closePrefix, openPrefix } from './prefix.ts';
 import { free, read } from './raw.ts';
@@ -32,8 +33,7 @@ export function soundSizes(
   kernels: HandleKernels,
 ): { sizes: number[]; mode: 'graph' | 'eager' } {
   const first = { ...config, layers: 1 };
-  const eager = process.env.STARTRAIL_ENGINE_GRAPH === 'off';
-  for (const mode of eager ? (['eager'] as const) : (['graph', 'eager'] as const)) {
+  for (const mode of graphsWanted ? (['graph', 'eager'] as const) : (['eager'] as const)) {
     const passes = new Passes(first, weights, kernels, mode);
     try {
       const expected = trace(first, passes, kernels, REFERENCE);

@@ -22,7 +22,7 @@ import type { Kernels } from './kernels.ts';
 import { parameterLayout } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { AdapterLearner, FullLearner } from './learner.ts';
-import { tf } from './native.ts';
+import { graphsWanted, tf } from './native.ts';
 import type { Tensor } from './native.ts';
 import { adamStep, stepScalars } from './optimizer.ts';
 import type { StepScalars, TrainState } from './optimizer.ts';
@@ -85,7 +85,7 @@ let found: StepMode | undefined;
  * STARTRAIL_ENGINE_GRAPH=off asks for `eager`.
  */
 export function stepMode(): StepMode {
-  return (found ??= process.env.STARTRAIL_ENGINE_GRAPH !== 'off' && graphWorks() ? 'graph' : 'eager');
+  return (found ??= graphsWanted && graphWorks() ? 'graph' : 'eager');
 }
 
 function graphWorks(): boolean {
