@@ -73,8 +73,8 @@ const free = ['test', 'bench', 'vitest.config.ts', 'eslint.config.mjs'];
 /** The one reader of the environment, and why each other file may. */
 export const environmentReaders: Record<string, string> = {
   [config]: 'the typed settings',
-  'engine/tfjs/native.ts': 'TensorFlow takes its threads from the environment before it loads',
-  'engine/tfjs/step.ts': 'a switch for comparing the two forms of the training step; part of the fingerprint',
+  'engine/tfjs/native.ts':
+    'TensorFlow takes its threads from the environment before it loads; a switch between graphs and single ops',
   'engine/tfjs/engine.ts': 'flags of the library that may move a bit are part of the fingerprint',
   'engine/host.ts': 'hands its own environment, with the threads set, to the engine it starts',
   'engine/child.ts': 'a process of its own, told by its parent what to be',
