@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { TrainSchedule } from '../../schemas/checkpoint.ts';
+import { adapterLayout, frozenBlocks, initialAdapter } from '../../engine/tfjs/adapter.ts';
 import type { Batch } from '../../engine/tfjs/batches.ts';
 import { flatten, parameterLayout } from '../../engine/tfjs/layout.ts';
 import { threads } from '../../engine/tfjs/native.ts';
@@ -31,14 +32,15 @@ await serve(async () => {
     decay: 'constant',
     batchSize: batches[0]!.batch,
   });
-  const layout = parameterLayout(order.config);
-  const zeros = () => new Float32Array(layout.size);
   const { tensors } = await readCheckpoint(order.weights);
-  const step = new TrainStep(layout, schedule, {
-    weights: flatten(layout, tensors),
-    first: zeros(),
-    second: zeros(),
-  });
+  const { config, loraRank } = order;
+  // As PyTorch's side: alpha = 2 × rank.
+  const adapter = loraRank === null ? null : adapterLayout(config, { rank: loraRank, alpha: 2 * loraRank });
+  const layout = adapter ?? parameterLayout(config);
+  const zeros = () => new Float32Array(layout.size);
+  const learned = adapter === null ? tensors : initialAdapter(config, adapter.adapter, '0'.repeat(32));
+  const start = { weights: flatten(layout, learned), first: zeros(), second: zeros() };
+  const step = new TrainStep(layout, schedule, start, adapter === null ? [] : frozenBlocks(adapter, tensors));
   let done = 0;
   const run = (batch: Batch) => step.run(batch, done++, learningRate);
   const firstLoss = run(batches[0]!) / batches[0]!.targets.length;
