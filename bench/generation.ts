@@ -28,8 +28,10 @@ export interface GenerationOrder {
   /** null: rows go on to maxNewTokens. */
   end: number | null;
   pad: number;
+  /** Text that stands before every row's own; its tokens are the first `prefixTokens` of each row's ids. */
+  prefix: string;
   prefixTokens: number;
-  rows: { text: string; ids: number[] }[];
+  rows: { prompt: string; ids: number[] }[];
   rowsPerSlice: number;
   /** Which the peer may try. */
   batchSizes: number[];
@@ -54,6 +56,8 @@ export function generationOrder(
   { folder, threads }: BenchContext,
 ): string {
   const tokenizer = new PieceTokenizer(model.tokenizer);
+  // Tokenised apart, as the engine does it.
+  const before = tokenizer.encode(prefix);
   const order: GenerationOrder = {
     ...shape,
     config: model.config,
@@ -61,8 +65,9 @@ export function generationOrder(
     threads,
     end: ends ? model.tokenizer.end : null,
     pad: model.tokenizer.pad,
-    prefixTokens: tokenizer.encode(prefix).length,
-    rows: prompts.map((text) => ({ text, ids: tokenizer.encode(text) })),
+    prefix,
+    prefixTokens: before.length,
+    rows: prompts.map((prompt) => ({ prompt, ids: [...before, ...tokenizer.encode(prompt)] })),
   };
   const file = path.join(folder, 'order.json');
   writeFileSync(file, JSON.stringify(order));

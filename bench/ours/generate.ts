@@ -24,8 +24,9 @@ await serve(async () => {
   const generate = async (n: number) =>
     engine.sample({
       model: order.model,
-      rows: rowsOf(n).map(({ text }) => ({
-        prompt: text,
+      prefix: order.prefix,
+      rows: rowsOf(n).map(({ prompt }) => ({
+        prompt,
         seed: '0'.repeat(32),
         maxNewTokens: order.maxNewTokens,
       })),
