@@ -8,8 +8,8 @@ import { rowBatches } from '../../store/rows.ts';
 import { historySizes } from '../support/histories.ts';
 import { createBench, startRun, startServer } from '../support/temporal.ts';
 
-const PROBLEMS = 20_000;
-/** 400 shards a stage: more than one link of a fan-out holds. */
+const PROBLEMS = 16_000;
+/** 320 shards a stage: more than one link of a fan-out holds. */
 const SHARD = 50;
 
 let env: TestWorkflowEnvironment;
@@ -19,12 +19,12 @@ beforeAll(async () => {
 afterAll(() => env.teardown());
 
 async function finished(id: string, fanOutAbove: number) {
-  const bench = await createBench(env, { tasks: [largeAddition()], fanOutAbove });
+  const bench = await createBench(env, { tasks: [largeAddition()], fanOutAbove, shardsInFlight: 8 });
   await bench.during(async () => (await startRun(bench, id, largeRun(PROBLEMS, SHARD))).result());
   return { bench, document: RunDocument.parse(await bench.store.getName(`runs/${id}`)) };
 }
 
-it('20,000 problems in 400 shards a stage leave small histories and payloads, and the ledger is whole and the same', async () => {
+it('16,000 problems in 320 shards a stage leave small histories and payloads, and the ledger is whole and the same', async () => {
   const { bench, document } = await finished('large', 64);
   const sizes = await historySizes(env.client.workflow, 'large');
   const fans = sizes.filter(({ type }) => type === 'fanOut');
