@@ -75,6 +75,9 @@ export function forward<V>(
   const group = heads / groups;
   const width = d / heads;
   const both = heads + 2 * groups;
+  // With one query a key head the matrices are so small that oneDNN's start costs more than it saves.
+  const attend = (a: V, b: V, transposeB = false): V =>
+    group === 1 ? k.smallMatmul(a, b, transposeB) : k.batchMatmul(a, b, false, transposeB);
 
   const norm = (x: V): V => {
     const squares = k.square(x);
@@ -98,22 +101,24 @@ export function forward<V>(
         : k.reshape(k.transpose(k.reshape(turned, [groups, group, -1, width]), [0, 2, 1, 3]), [groups, -1, width]);
     const cache = k.overwrite(inputs.caches[index]!, inputs.rows, k.reshape(written, [-1, width]));
     const [keys, values] = k.split(k.reshape(cache, { vector: inputs.cacheShape }), 2) as [V, V];
-    const own = k.smallMatmul(k.reshape(queries, { vector: inputs.queryShape }), keys, true);
+    const own = attend(k.reshape(queries, { vector: inputs.queryShape }), keys, true);
     const scores = k.add(k.reshape(own, { vector: inputs.scoreShape }), mask);
     let mixed: V;
     if (!prefixed) {
       const shares = k.reshape(k.softmax(scores), { vector: inputs.ownShape });
-      mixed = k.reshape(k.smallMatmul(shares, values), [groups, -1, width]);
+      mixed = k.reshape(attend(shares, values), [groups, -1, width]);
     } else {
       // oneDNN's product: Eigen's sums in another order where there are more rows.
       const far = k.batchMatmul(queries, inputs.prefixKeys[index]!);
       const shares = k.softmax(k.concat([far, scores], 2));
       const [farShares, ownShares] = k.splitSizes(shares, inputs.spans, 2, 2) as [V, V];
-      const near = k.smallMatmul(k.reshape(ownShares, { vector: inputs.ownShape }), values);
+      const near = attend(k.reshape(ownShares, { vector: inputs.ownShape }), values);
       mixed = k.add(k.batchMatmul(farShares, inputs.prefixValues[index]!), k.reshape(near, [groups, -1, width]));
     }
-    const joined = k.transpose(k.reshape(mixed, [groups, -1, group * width]), [1, 0, 2]);
-    x = k.add(x, k.matmul(k.reshape(joined, [-1, d]), layer.o));
+    let joined = k.reshape(k.transpose(k.reshape(mixed, [groups, -1, group * width]), [1, 0, 2]), [-1, d]);
+    // Of the last layer nobody reads but each slot's last token.
+    if (index === inputs.layers.length - 1) [joined, x] = [k.gather(joined, inputs.last), k.gather(x, inputs.last)];
+    x = k.add(x, k.matmul(joined, layer.o));
     const normed = norm(x);
     let hidden = k.matmul(normed, layer.up);
     if (layer.gate === undefined) hidden = k.relu(hidden);
@@ -123,6 +128,6 @@ export function forward<V>(
     }
     x = k.add(x, k.matmul(hidden, layer.down));
   }
-  const logits = k.matmul(norm(k.gather(x, inputs.last)), inputs.head);
+  const logits = k.matmul(norm(x), inputs.head);
   return { best: k.argMax(logits, 1), logits };
 }

@@ -72,7 +72,7 @@ export abstract class Kernels<V> {
   batchMatmul(a: V, b: V, transposeA = false, transposeB = false): V {
     return this.#one('BatchMatMulV2', [bool('adj_x', transposeA), bool('adj_y', transposeB), ...FLOAT], a, b);
   }
-  /** As batchMatmul by Eigen: faster where the matrices are small and many, as in a step of generation. */
+  /** As batchMatmul by Eigen: faster where the matrices are vectors, as in a step with a key head for every head. */
   smallMatmul(a: V, b: V, transposeB = false): V {
     const types = [type('Ta', CODES.float32), type('Tb', CODES.float32), type('Tout', CODES.float32)];
     return this.#one('BatchMatMulV3', [bool('adj_x', false), bool('adj_y', transposeB), ...types], a, b);
