@@ -33,6 +33,8 @@ export interface Dependencies {
   shardsInFlight: number;
   /** A stage of more shards than this runs in fan-out children. */
   fanOutAbove: number;
+  /** Name of the workflow code that this worker's installation runs, as the home keeps it. */
+  bundle?: string | undefined;
   /** A snapshot inside a fine-tune every so often. */
   snapshotEveryMs: number;
   /** Where the time of a run goes; kept by the worker, never part of an artifact. */

@@ -12,7 +12,7 @@ import type { TrainSchedule } from '../schemas/checkpoint.ts';
 import { Example } from '../schemas/example.ts';
 import { Problem } from '../schemas/problem.ts';
 import type { StageOptions } from '../schemas/stage.ts';
-import { memoKeyOf } from '../store/memo.ts';
+import { workNameOf } from '../store/memo.ts';
 import { readRows, rowBatches } from '../store/rows.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -51,7 +51,7 @@ export const fineTune = (deps: Dependencies) =>
   stageActivity<'fine-tune'>(
     deps,
     (shard) => train(shard),
-    (input) => deps.store.dropScratch(memoKeyOf(input)),
+    (input) => deps.store.dropScratch(workNameOf(input)),
   );
 
 async function train({ deps, input, task, engine, control, busy }: ShardWork<'fine-tune'>) {
@@ -76,7 +76,7 @@ async function train({ deps, input, task, engine, control, busy }: ShardWork<'fi
     beta2: options.beta2,
     epsilon: 1e-8,
   };
-  const key = memoKeyOf(input);
+  const key = workNameOf(input);
   const folder = await store.scratch(key);
   // A zombie attempt may still be writing beside this one: what is written is named by the attempt.
   const attempt = nextAttempt();

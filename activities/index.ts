@@ -1,15 +1,18 @@
 /** All activities, by the names workflows call. One per stage kind (the mapped type insists), and those of a run's frame. */
 import type { StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
 import type { Dependencies } from './dependencies.ts';
+import { confront } from './confront.ts';
 import { draw } from './draw.ts';
 import { evaluate } from './evaluate.ts';
 import { fineTune } from './fine-tune.ts';
+import { fork } from './fork.ts';
 import { gate, gateQueue, nightFailed } from './gate.ts';
 import { generate } from './generate.ts';
 import { beating } from './heartbeat.ts';
 import { join } from './join.ts';
 import { publish } from './publish.ts';
 import { rationalize } from './rationalize.ts';
+import { recall } from './recall.ts';
 import { repair } from './repair.ts';
 import { resolve } from './resolve.ts';
 import { seal } from './seal.ts';
@@ -32,6 +35,9 @@ export function createActivities(deps: Dependencies) {
     ...stages,
     resolve: living(resolve(deps)),
     join: living(join(deps)),
+    fork: living(fork(deps)),
+    recall: living(recall(deps)),
+    confront: living(confront(deps)),
     repair: living(repair(deps)),
     seal: living(seal(deps)),
     publish: living(publish(deps)),

@@ -3,6 +3,8 @@
  * calls it for every block, so that neither its history nor its parent's carries a ref per shard.
  */
 import type { ArtifactRef } from '../schemas/artifact.ts';
+import { addComparisons } from '../schemas/comparison.ts';
+import { countShards } from '../schemas/stage.ts';
 import type { ScoreShard, StageOutput } from '../schemas/stage.ts';
 import { writeManifest } from '../store/manifest.ts';
 import type { Store } from '../store/store.ts';
@@ -44,10 +46,8 @@ async function joined(store: Store, group: StageOutput[]): Promise<StageOutput> 
     seconds: sum((one) => one.seconds),
     tokens: sum((one) => one.tokens),
     partial: group.some((one) => one.partial),
-    joined: {
-      reused: sum((one) => one.joined?.reused ?? Number(one.reused)),
-      redone: sum((one) => one.joined?.redone ?? Number(!one.reused)),
-    },
+    joined: countShards(group),
+    ...(group.some((one) => one.compared) && { compared: addComparisons(group.map((one) => one.compared)) }),
   };
 }
 

@@ -4,7 +4,7 @@
  * today's defaults. Bad input fails at once as `InvalidInput` with every field that is wrong, before an engine is started.
  */
 import { nearest } from '../schemas/nearest.ts';
-import { checkRecipe, Recipe } from '../schemas/recipe.ts';
+import { checkAdapters, checkRecipe, Recipe } from '../schemas/recipe.ts';
 import type { ResolvedRun, RunInput } from '../schemas/run.ts';
 import { RunId } from '../schemas/run.ts';
 import type { Rows, RunContext } from '../schemas/stage.ts';
@@ -68,7 +68,7 @@ export function planRun(
   problems.push(...options.problems);
   const { filled } = options;
   if (filled) {
-    problems.push(...checkModel(filled), ...checkAdapters(filled));
+    problems.push(...checkFilled(filled));
     problems.push(...(task.check?.(parameters, { contextTokens: filled.model.context }) ?? []));
   }
   if (!filled || problems.length > 0) throw invalidInput(problems);
@@ -115,20 +115,14 @@ function checkModel({ model }: Filled): FieldProblem[] {
   return problems;
 }
 
-/** An adapter is fresh in every fine-tune and rests on one whole, frozen model: the run's base. */
-function checkAdapters({ recipe, base }: Filled): FieldProblem[] {
-  const problems: FieldProblem[] = [];
-  if (base.adapter !== undefined)
+/** What options contradict together, though each of them alone is right. Pure. */
+export function checkFilled(filled: Filled): FieldProblem[] {
+  const problems = [...checkModel(filled), ...checkAdapters(filled.recipe)];
+  if (filled.base.adapter !== undefined)
     problems.push({
       field: 'base.adapter',
       message: 'the base is trained whole; give adapter to a stage that starts from $base',
     });
-  for (const [name, { use, in: inputs, with: options }] of Object.entries(recipe.stages))
-    if (use === 'fine-tune' && options?.adapter !== undefined && inputs.from !== '$base')
-      problems.push({
-        field: `stages.${name}.with.adapter`,
-        message: `an adapter rests on the run's base, but ${name}.from reads ${String(inputs.from)}; wire it to $base or leave adapter out`,
-      });
   return problems;
 }
 
@@ -204,6 +198,7 @@ export const resolve =
         fanOutAbove: deps.fanOutAbove,
         rules: deps.rules,
         origins: await deps.store.put(canonicalJson(filled.origins)),
+        ...(deps.bundle !== undefined && { bundle: deps.bundle }),
       };
     } catch (error) {
       rethrow(error);

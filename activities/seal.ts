@@ -9,7 +9,7 @@ import { canonicalJson } from '../schemas/canonical.ts';
 import type { Model } from '../schemas/checkpoint.ts';
 import { Problem } from '../schemas/problem.ts';
 import type { IterationRecord, IterationSummary, Ledger } from '../schemas/run.ts';
-import type { Rows, ScoreShard, Tally } from '../schemas/stage.ts';
+import type { Rows, ScoreShard, StageCounts, Tally } from '../schemas/stage.ts';
 import { Judged } from '../schemas/verdict.ts';
 import type { LedgerRow, Outcome } from '../schemas/verdict.ts';
 import { rowBatches, RowsWriter } from '../store/rows.ts';
@@ -28,7 +28,9 @@ export interface SealInput {
   model: Model;
   seconds: Record<string, number>;
   tokens: Record<string, number>;
-  shards: { reused: number; redone: number };
+  shards: StageCounts;
+  stages?: Record<string, StageCounts>;
+  compared?: IterationRecord['compared'];
   trained: { rows: number; steps: number; carried: boolean };
   partial: boolean;
 }
@@ -104,7 +106,8 @@ export function countOutcomes(rows: Pick<LedgerRow, 'outcome'>[]): Ledger {
 const talliesOf = (scores: ScoreShard[], split: 'dev' | 'test'): Record<string, Tally> =>
   addTallies(scores.filter((score) => score.split === split).map((score) => score.byStratum));
 
-function summaryOf(record: IterationRecord, ref: ArtifactRef): IterationSummary {
+/** What a run carries of a sealed iteration. Pure. */
+export function summaryOf(record: IterationRecord, ref: ArtifactRef): IterationSummary {
   const { n, drawn, ledger, soundShare, dev, accuracy, seconds, model, carried } = record;
   return {
     n,
@@ -161,6 +164,8 @@ export const seal =
         examples: input.examples.flatMap((one) => one.shards),
         tokens: input.tokens,
         shards: input.shards,
+        ...(input.stages && { stages: input.stages }),
+        ...(input.compared && { compared: input.compared }),
         attempt: input.attempt,
         changed: input.changed,
         carried: input.trained.carried,

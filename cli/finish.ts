@@ -76,7 +76,7 @@ export async function followToEnd(
     view.end();
     const store = await openStore(context.home);
     const document = await lastDocument(store, runId, followed, input);
-    if (verb === 'run' && followed.failure?.code === 'InvalidInput')
+    if (verb !== 'watch' && followed.failure?.code === 'InvalidInput')
       throw new CliError(EXIT.input, 'InvalidInput', followed.failure.message, followed.failure.details);
     await present(context, store, document, followed.failure);
     return exitOfStatus(document.status);

@@ -91,7 +91,7 @@ function isTransport(error: unknown): boolean {
  * The work's result, or a rejection as soon as the person leaves or the installation is given up. Not `Promise.race`: over
  * days its reactions would pile up on the promises that never settle.
  */
-function unlessStopped<T>(work: Promise<T>, signal: AbortSignal, session: Session): Promise<T> {
+export function unlessStopped<T>(work: Promise<T>, signal: AbortSignal, session: Session): Promise<T> {
   return new Promise<T>((done, fail) => {
     const detach = () => {
       fail(new Detached('detached'));

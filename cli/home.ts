@@ -31,6 +31,8 @@ export const homePaths = (home: string) => ({
   serverLog: path.join(home, 'logs', 'server.log'),
   workerLog: path.join(home, 'logs', 'worker.log'),
   reports: path.join(home, 'reports'),
+  /** Workflow code by the digest of its content; an open run's own is kept after an upgrade. */
+  bundles: path.join(home, 'bundles'),
 });
 export type HomePaths = ReturnType<typeof homePaths>;
 
@@ -73,16 +75,26 @@ export function writeJson(file: string, value: unknown): void {
   }
 }
 
-/** Throws HomeTooNew if a later version of this program made the home. */
+/**
+ * Throws HomeTooNew if a later version of this program made the home, and HomeForeign if none did. There has been one format
+ * so far; the first that follows it brings the way from 1 to 2 here.
+ */
 export function checkFormat(paths: HomePaths): void {
   const found = readJson(paths.format);
+  if (found === undefined) return; // a new home, or one whose machine lost power in its first second
   const format = typeof found === 'object' && found !== null && 'format' in found ? found.format : undefined;
+  if (format === HOME_FORMAT) return;
   if (typeof format === 'number' && format > HOME_FORMAT)
     throw new CliError(
       EXIT.input,
       'HomeTooNew',
       `the home ${paths.home} has format ${format}, this version knows up to ${HOME_FORMAT}: use the newer Startrail, or another folder in STARTRAIL_HOME`,
     );
+  throw new CliError(
+    EXIT.input,
+    'HomeForeign',
+    `${paths.format} does not name a format that Startrail ever wrote: choose another folder in STARTRAIL_HOME, or put {"format":${HOME_FORMAT}} there if this is a home`,
+  );
 }
 
 /** Makes the home if needed and shows that it can be written. Throws HomeUnusable | StoreFull | HomeTooNew. */

@@ -33,7 +33,7 @@ export async function readStore(home: string): Promise<Store | undefined> {
 export async function session(
   context: Context,
   verb: string,
-  options: Partial<Pick<SessionOptions, 'say' | 'mustOwn' | 'attachOnly'>> = {},
+  options: Partial<Pick<SessionOptions, 'say' | 'mustOwn' | 'attachOnly' | 'worker'>> = {},
 ): Promise<Session> {
   const { openSession } = await import('./session.ts');
   return openSession({

@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { asCliError, CliError, EXIT } from './exit.ts';
+import { addHistoryVerbs } from './history-verbs.ts';
 import { integer, runIdArgument, setting } from './input.ts';
 import type { RunOptions } from './input.ts';
 import { OUTCOMES } from './ledger.ts';
@@ -24,6 +25,8 @@ Examples:
   startrail run addition --dry-run                    the resolved recipe and what it would cost
   startrail watch addition-star-s1-1                  follow it again, also after a crash
   startrail ledger addition-star-s1-1 --iteration 3 --outcome rejected
+  startrail replay addition-star-s1-1 --iteration 3   the same digests again, from the memo; --fresh does the work again
+  startrail fork addition-star-s1-1 --from 3 --set stages.next.with.learningRate=0.002
   startrail stop addition-star-s1-1                   end it after the shard under way
 
 Everything lies in one folder: STARTRAIL_HOME, else .startrail where you stand. With STARTRAIL_ADDRESS a Temporal server
@@ -74,9 +77,14 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
   );
   const ofRun = (name: string, description: string) =>
     verb(name, description).argument('<run>', 'its id', runIdArgument);
-  ofRun('watch', 'follow a run, going on with it where nobody works on it').action((id: string) =>
-    act(async (context) => (await import('./watch.ts')).watch(context, id)),
-  );
+  ofRun('watch', 'follow a run, going on with it where nobody works on it')
+    .option(
+      '--started-code',
+      'with the workflow code it was started with, after an upgrade that does not fit its history',
+    )
+    .action((id: string, options: { startedCode?: boolean }) =>
+      act(async (context) => (await import('./watch.ts')).watch(context, id, options)),
+    );
   verb('list', 'the runs of this home').action(() => act(async (context) => (await import('./list.ts')).list(context)));
   ofRun('show', 'the state of a run').action((id: string) =>
     act(async (context) => (await import('./show.ts')).show(context, id)),
@@ -139,6 +147,7 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
       act(async (context) => (await import('./models.ts')).rollbackModel(context, task, options)),
     );
   addScheduleVerbs(program, act);
+  addHistoryVerbs(verb, act);
   verb('doctor', 'what is installed, what is missing, what fixes it').action(() =>
     act(async (context) => (await import('./doctor.ts')).doctor(context)),
   );

@@ -68,6 +68,9 @@ function summary(document: RunDocument, asked: boolean): string[] {
     `started    ${document.startedAt} · last change ${document.updatedAt}`,
     `engine     ${document.fingerprint}`,
   ];
+  const { fork } = document.input;
+  if (fork) lines.push(`fork       of ${fork.run}, from iteration ${fork.from} on`);
+  if (document.resolved?.bundle !== undefined) lines.push(`code       ${document.resolved.bundle}`);
   if (document.ledgerDigest !== null) lines.push(`ledger     ${document.ledgerDigest}`);
   if (document.weightsDigest !== null) lines.push(`weights    ${document.weightsDigest}`);
   return lines;

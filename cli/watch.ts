@@ -7,8 +7,9 @@ import { followToEnd, listenForLeave, present } from './finish.ts';
 import { homePaths } from './home.ts';
 import { checkEngine, readStore, session as newSession } from './parts.ts';
 import type { Context } from './parts.ts';
+import { workerProgram } from './worker-process.ts';
 
-export async function watch(context: Context, runId: string): Promise<number> {
+export async function watch(context: Context, runId: string, options: { startedCode?: boolean } = {}): Promise<number> {
   const store = await readStore(context.home);
   const document = store ? await readRun(store, runId) : undefined;
   if (store && document && isFinal(document.status)) {
@@ -21,7 +22,8 @@ export async function watch(context: Context, runId: string): Promise<number> {
     throw unknownRun(runId, known);
   if (document?.resolved) checkEngine(context, document.resolved.context.engine);
   const leaving = listenForLeave();
-  const session = await newSession(context, 'watch');
+  const own = options.startedCode ? startedCode(runId, document?.resolved?.bundle) : {};
+  const session = await newSession(context, 'watch', own);
   leaving.orderly();
   try {
     await session.client.workflow.getHandle(runId).describe();
@@ -37,4 +39,15 @@ export async function watch(context: Context, runId: string): Promise<number> {
     );
   }
   return followToEnd(context, session, runId, 'watch', leaving, document?.input);
+}
+
+/** A worker with the workflow code that the run was started with; it has to be this process that starts it. */
+function startedCode(runId: string, bundle: string | undefined) {
+  if (bundle === undefined)
+    throw new CliError(
+      EXIT.input,
+      'BundleUnknown',
+      `run ${runId} does not say with which workflow code it was started; watch it without --started-code`,
+    );
+  return { mustOwn: true, worker: [...workerProgram(), '--bundle', bundle] };
 }

@@ -150,6 +150,20 @@ export function checkRecipe(recipe: Recipe): RecipeProblem[] {
   return problems;
 }
 
+/** An adapter is fresh in every fine-tune and rests on one whole, frozen model: the run's base. Options filled in. Pure. */
+export function checkAdapters(recipe: Recipe): RecipeProblem[] {
+  return Object.entries(recipe.stages).flatMap(([name, { use, in: inputs, with: options }]) =>
+    use === 'fine-tune' && options?.adapter !== undefined && inputs.from !== '$base'
+      ? [
+          {
+            field: `stages.${name}.with.adapter`,
+            message: `an adapter rests on the run's base, but ${name}.from reads ${String(inputs.from)}; wire it to $base or leave adapter out`,
+          },
+        ]
+      : [],
+  );
+}
+
 // ---- the same checks for the compiler ----
 
 type Outputs<K extends StageKind> = (typeof STAGES)[K]['outputs'];

@@ -5,9 +5,10 @@
 import { z } from 'zod';
 import { ArtifactRef, Digest } from './artifact.ts';
 import { DecoderConfig, Model } from './checkpoint.ts';
+import { Comparison } from './comparison.ts';
 import { Recipe } from './recipe.ts';
 import type { Tally } from './stage.ts';
-import { FreshModel, Rows, RunContext, ScoreShard, STAGES, StageKind } from './stage.ts';
+import { FreshModel, Rows, RunContext, ScoreShard, StageCounts, STAGES, StageKind } from './stage.ts';
 
 export const RunId = z
   .string()
@@ -30,6 +31,8 @@ export const RunInput = z.strictObject({
   gate: z.boolean().optional(),
   /** Recipe paths, e.g. {"stages.free.with.temperature": 0.7}. */
   set: z.record(z.string(), z.unknown()).default({}),
+  /** Share iterations 0…from−1 of another run and go on from there with its options, changed by `set`. */
+  fork: z.strictObject({ run: RunId, from: z.int().min(1) }).optional(),
 });
 export type RunInput = z.infer<typeof RunInput>;
 
@@ -78,6 +81,8 @@ export const ResolvedRun = z.strictObject({
   rules: z.record(StageKind, StageRule),
   /** Path → value and where it came from (kind, recipe, task, input, set): an artifact, for show and --dry-run. */
   origins: ArtifactRef,
+  /** Name of the workflow code the run was started with; the home keeps it for as long as the run is open. */
+  bundle: z.string().optional(),
 });
 export type ResolvedRun = z.infer<typeof ResolvedRun>;
 
@@ -124,6 +129,10 @@ export const IterationRecord = z.strictObject({
   examples: z.array(ArtifactRef),
   tokens: z.record(z.string(), z.number()),
   shards: z.strictObject({ reused: z.int(), redone: z.int() }),
+  /** The same by stage; absent in records of before it stood here. */
+  stages: z.record(z.string(), StageCounts).optional(),
+  /** Of a fresh replay. */
+  compared: Comparison.optional(),
   attempt: z.int().min(1),
   /** Options that were changed for this iteration alone. */
   changed: z.record(z.string(), z.unknown()),
@@ -214,7 +223,12 @@ export const RunDocument = z.strictObject({
 });
 export type RunDocument = z.infer<typeof RunDocument>;
 
-export const WORKFLOWS = { run: 'starRun', iteration: 'starIteration', fanOut: 'fanOut' } as const;
+export const WORKFLOWS = {
+  run: 'starRun',
+  iteration: 'starIteration',
+  fanOut: 'fanOut',
+  replay: 'starReplay',
+} as const;
 export const UPDATES = {
   pause: 'pause',
   resume: 'resume',

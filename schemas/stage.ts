@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { ArtifactRef, Digest } from './artifact.ts';
 import type { Model } from './checkpoint.ts';
 import { AdapterOptions, DecoderConfig, TokenizerSpec } from './checkpoint.ts';
+import type { Comparison } from './comparison.ts';
 
 /** What may flow through a port. A judged row's type is its verdict, so only right rationales can reach training. */
 export const PortType = z.enum([
@@ -235,8 +236,14 @@ export const RunContext = z.strictObject({
   gate: z.literal(true).optional(),
   /** Content of the task's and its verifiers' files, and versions of outside verifiers. */
   implementation: Digest,
+  /** A fresh replay: the memo is not asked and learns nothing; outputs are held against this run's at this attempt. */
+  fresh: z.strictObject({ runId: z.string(), attempt: z.int().min(1) }).optional(),
 });
 export type RunContext = z.infer<typeof RunContext>;
+
+/** Shards of a stage: answered by the memo, and done. */
+export const StageCounts = z.strictObject({ reused: z.int().nonnegative(), redone: z.int().nonnegative() });
+export type StageCounts = z.infer<typeof StageCounts>;
 
 /** What one activity gets: one shard of one stage. */
 export interface StageInput<K extends StageKind = StageKind> {
@@ -268,5 +275,17 @@ export interface StageOutput<K extends StageKind = StageKind> {
   /** fine-tune: rows and steps. */
   trained?: { rows: number; steps: number; carried: boolean };
   /** This output stands for so many shards, joined by a fan-out: its refs are manifests. */
-  joined?: { reused: number; redone: number };
+  joined?: StageCounts;
+  /** Of a fresh replay: held against the memo's record of this shard, or of those joined here. */
+  compared?: Comparison;
+}
+
+/** Shards by whether the memo had them, those that a fan-out has joined into one output among them. Pure. */
+export function countShards(outputs: Pick<StageOutput, 'reused' | 'joined'>[]): StageCounts {
+  const counts = { reused: 0, redone: 0 };
+  for (const { reused, joined } of outputs) {
+    counts.reused += joined?.reused ?? Number(reused);
+    counts.redone += joined?.redone ?? Number(!reused);
+  }
+  return counts;
 }

@@ -13,7 +13,7 @@ import { StoreError, type StoreErrorCode } from './store.ts';
 /** The calls a store makes; tests hand in one that fails. */
 export type FileSystem = Pick<
   typeof nodeFs,
-  'open' | 'link' | 'rename' | 'unlink' | 'mkdir' | 'stat' | 'readdir' | 'rm' | 'copyFile' | 'chmod'
+  'open' | 'link' | 'rename' | 'unlink' | 'mkdir' | 'stat' | 'readdir' | 'rm' | 'copyFile' | 'chmod' | 'utimes'
 >;
 export const realFileSystem: FileSystem = nodeFs;
 

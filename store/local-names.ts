@@ -46,11 +46,15 @@ function parse(bytes: Buffer): { value: unknown } | undefined {
   }
 }
 
+/** The file of a document in the local store at `folder`. */
+export const nameFile = (folder: string, name: string): string =>
+  `${path.join(folder, 'names', ...name.split('/').map(encodeSegment))}.json`;
+
 /** The names part of a local store; all documents of one name go through link or rename, so readers see whole ones. */
 export function localNames(files: DurableFiles): Names {
   const { fs } = files;
   const root = path.join(files.folder, 'names');
-  const fileOf = (name: string) => `${path.join(root, ...name.split('/').map(encodeSegment))}.json`;
+  const fileOf = (name: string) => nameFile(files.folder, name);
 
   const readBytes = async (file: string): Promise<Buffer> => {
     const handle = await fs.open(file, 'r');

@@ -18,6 +18,8 @@ import { type Store, StoreError } from './store.ts';
 /** Another process may set a file aside or make it anew while this one looks; more often than this is no race any more. */
 const TRIES = 10;
 
+const TOUCH_MS = 3_600_000;
+
 const digestOf = (hash: Hash) => `sha256:${hash.digest('hex')}`;
 
 /**
@@ -66,6 +68,20 @@ export async function createLocalStore(folder: string, fs: FileSystem = realFile
     } catch (error) {
       if (errno(error) === 'ENOENT') return false;
       throw error;
+    }
+  }
+
+  /** Says to `gc` that this artifact is of use. Once an hour is enough; a store that can't be written has no gc. */
+  async function touch(digest: string): Promise<void> {
+    const file = fileOf(digest);
+    const now = new Date();
+    try {
+      if (now.getTime() - (await fs.stat(file)).mtimeMs < TOUCH_MS) return;
+      const known = verified.get(file) === (await stampOf(file, fs));
+      await fs.utimes(file, now, now);
+      if (known) verified.set(file, await stampOf(file, fs));
+    } catch {
+      // gone meanwhile, or read-only
     }
   }
 
@@ -154,6 +170,7 @@ export async function createLocalStore(folder: string, fs: FileSystem = realFile
       const digest = digestOf(createHash('sha256').update(data));
       await files.guard(`write ${digest}`, 'write', async () => {
         if (await stands(digest)) {
+          await touch(digest);
           await files.syncFolder(path.dirname(fileOf(digest)));
           return;
         }
@@ -171,7 +188,8 @@ export async function createLocalStore(folder: string, fs: FileSystem = realFile
       return files.guard(`take over ${source}`, 'write', async () => {
         const digest = await hashFile(source);
         const { size } = await fs.stat(source);
-        if (!(await stands(digest))) {
+        if (await stands(digest)) await touch(digest);
+        else {
           await files.syncFile(source);
           await fs.chmod(source, 0o444);
           try {
@@ -210,7 +228,12 @@ export async function createLocalStore(folder: string, fs: FileSystem = realFile
     },
 
     open: (digest) => files.guard(`read ${digest}`, 'read', () => verify(digest)),
-    has: (digest) => files.guard(`look for ${digest}`, 'read', () => isThere(fileOf(digest))),
+    has: (digest) =>
+      files.guard(`look for ${digest}`, 'read', async () => {
+        const there = await isThere(fileOf(digest));
+        if (there) await touch(digest);
+        return there;
+      }),
 
     async scratch(name) {
       const place = scratchOf(name);

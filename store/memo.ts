@@ -11,6 +11,7 @@
 import { createHash } from 'node:crypto';
 import { ArtifactRef } from '../schemas/artifact.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
+import type { Comparison, Difference } from '../schemas/comparison.ts';
 import { type StageInput, type StageKind, type StageOutput, stageRow } from '../schemas/stage.ts';
 import { leavesOf } from './manifest.ts';
 import { keyInput } from './memo-inputs.ts';
@@ -60,6 +61,13 @@ export function memoKeyOf(input: StageInput): string {
   );
 }
 
+/**
+ * A name for unfinished work on this shard. A fresh replay has one of its own: what the run left half done is not taken up,
+ * and the run never meets what the replay leaves.
+ */
+export const workNameOf = (input: StageInput): string =>
+  input.run.fresh === undefined ? memoKeyOf(input) : `${memoKeyOf(input)}-${sha256(input.run.runId).slice(0, 16)}`;
+
 type Work<K extends StageKind> = (previous?: StageOutput<K>) => Promise<Omit<StageOutput<K>, 'reused'>>;
 type Fresh<K extends StageKind> = Omit<StageOutput<K>, 'reused'>;
 
@@ -102,6 +110,45 @@ async function allThere(store: Store, output: unknown): Promise<boolean> {
   }
 }
 
+/** The run and iteration are part of it: attempt 1 of a fork or of a later iteration is an attempt of its own. */
+const partialName = (key: string, runId: string, iteration: number, attempt: number): string =>
+  `memo/${key}/partial/${sha256(canonicalJson([runId, iteration, attempt])).slice(0, 32)}`;
+
+/** Does the work and holds it against what the run had: its own partial output if it had one, else the memo's. */
+async function afresh<K extends StageKind>(
+  store: Store,
+  input: StageInput<K>,
+  key: string,
+  work: Work<K>,
+): Promise<StageOutput<K>> {
+  const of = input.run.fresh as NonNullable<StageInput['run']['fresh']>;
+  const made = withoutReused(await work());
+  const recorded =
+    (await entryAt<K>(store, partialName(key, of.runId, input.iteration, of.attempt))) ??
+    (await entryAt<K>(store, `memo/${key}`));
+  const first = (recorded && differenceOf(input, recorded.output.outputs, made.outputs)) ?? null;
+  const verdict = recorded === undefined ? 'unknown' : first ? 'different' : 'equal';
+  const compared: Comparison = { equal: 0, different: 0, unknown: 0, first };
+  compared[verdict] = 1;
+  return { ...made, reused: false, compared };
+}
+
+function differenceOf(input: StageInput, recorded: object, replayed: object): Difference | undefined {
+  for (const port of Object.keys(replayed).sort()) {
+    const [before, after] = [recorded, replayed].map((outputs) => (outputs as Record<string, unknown>)[port]);
+    if (canonicalJson(before ?? null) === canonicalJson(after ?? null)) continue;
+    const [then, now] = [digestsOf(before).join(' '), digestsOf(after).join(' ')];
+    const alike = then === now;
+    return {
+      what: `${input.stage}.${port}`,
+      shard: input.shard.index,
+      recorded: alike ? canonicalJson(before ?? null) : then,
+      replayed: alike ? canonicalJson(after ?? null) : now,
+    };
+  }
+  return undefined;
+}
+
 /**
  * Returns the memo's output for this shard (`reused: true`), or does `work` and enters what it gave.
  *
@@ -110,6 +157,7 @@ async function allThere(store: Store, output: unknown): Promise<boolean> {
  * - An entry whose artifacts are gone, or `input.redo`: the work is done again and must give the same digests.
  *   Throws OutputDiffersError (both named) if it does not; the entry stays.
  * - Several workers on one key: the first entry wins and all return it.
+ * - In a fresh replay the work is done whatever the memo has, nothing is entered, and the output says how it compares.
  */
 export async function memoised<K extends StageKind>(
   store: Store,
@@ -122,9 +170,9 @@ export async function memoised<K extends StageKind>(
   const { redo: _, ...asked } = kept;
   const key = memoKeyOf(input);
   const complete = `memo/${key}`;
-  // The run and iteration are part of it: attempt 1 of a fork or of a later iteration is an attempt of its own.
-  const scope = sha256(canonicalJson([input.run.runId, input.iteration, input.attempt])).slice(0, 32);
-  const partial = `${complete}/partial/${scope}`;
+  const partial = partialName(key, input.run.runId, input.iteration, input.attempt);
+
+  if (input.run.fresh !== undefined && redo === undefined) return afresh(store, input, key, work);
 
   const own = await entryAt<K>(store, partial);
   const whole = await entryAt<K>(store, complete);

@@ -19,6 +19,25 @@ async function contentHash(): Promise<string> {
   return hash.digest('hex').slice(0, 24);
 }
 
+/** Path of a bundle that the home has kept since a run was started with it. Throws BundleMissing. */
+export async function keptBundle(home: string, name: string): Promise<string> {
+  const file = path.join(home, 'bundles', `${path.basename(name)}.js`);
+  try {
+    await readFile(file);
+    return file;
+  } catch {
+    throw Object.assign(
+      new Error(
+        `the home ${home} has no workflow code ${name}; go on with today's (without --started-code), or fork the run`,
+      ),
+      { code: 'BundleMissing' },
+    );
+  }
+}
+
+/** The name under which a home keeps it, and runs remember it. */
+export const bundleName = (file: string): string => path.basename(file, '.js');
+
 /** Path of a bundle of today's workflow code. */
 export async function workflowBundle(home: string): Promise<string> {
   const folder = path.join(home, 'bundles');

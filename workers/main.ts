@@ -20,7 +20,7 @@ import { createLocalStore } from '../store/local.ts';
 import { taskById, taskIds } from '../tasks/index.ts';
 import { settings, stageRules, taskQueues } from '../temporal.config.ts';
 import type { EngineSettings, Role } from '../temporal.config.ts';
-import { workflowBundle } from './bundle.ts';
+import { bundleName, keptBundle, workflowBundle } from './bundle.ts';
 import { createLog, installRuntimeLog } from './log.ts';
 
 const { values: args } = parseArgs({
@@ -29,6 +29,8 @@ const { values: args } = parseArgs({
     home: { type: 'string', default: settings.home },
     address: { type: 'string' },
     namespace: { type: 'string', default: 'default' },
+    /** Workflow code of an earlier version that the home has kept, by its name in a run's document. */
+    bundle: { type: 'string' },
   },
 });
 const say = (event: object) => process.stdout.write(`${JSON.stringify(event)}\n`);
@@ -41,6 +43,9 @@ function startEngine({ kind, threads, lanes, hungAfterMs }: EngineSettings, log:
   if (lanes === 0) return hosted(threads);
   return createLanedEngine({ sampling: Array.from({ length: lanes }, () => hosted(1)), training: hosted(threads) });
 }
+
+const bundleOf = (home: string): Promise<string> =>
+  args.bundle === undefined ? workflowBundle(home) : keptBundle(home, args.bundle);
 
 async function main(): Promise<void> {
   const home = path.resolve(args.home);
@@ -80,11 +85,12 @@ async function main(): Promise<void> {
       warn: (message, fields) => log.warn(fields ?? {}, message),
     },
   };
-  const activities = createActivities(deps);
   const [codePath, connection] = await Promise.all([
-    roles.includes('control') ? workflowBundle(home) : undefined,
+    roles.includes('control') ? bundleOf(home) : undefined,
     NativeConnection.connect({ address }),
   ]);
+  if (codePath !== undefined) deps.bundle = bundleName(codePath);
+  const activities = createActivities(deps);
   const workers = await Promise.all(
     roles.map((role) =>
       Worker.create({

@@ -2,4 +2,5 @@
 export { starRun } from './star-run.ts';
 export { nightly } from './nightly.ts';
 export { fanOut } from './fan-out.ts';
+export { starReplay } from './star-replay.ts';
 export { starIteration } from './star-iteration.ts';

@@ -19,7 +19,9 @@ const RETRY = { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterv
 const REPAIRS = 2;
 
 /** Activities of a run's frame: quick, though resolve may wait for an engine's start. A dead worker is noticed within 6 s. */
-export const frame = proxyActivities<Pick<Activities, 'resolve' | 'join' | 'seal' | 'publish' | 'repair'>>({
+export const frame = proxyActivities<
+  Pick<Activities, 'resolve' | 'fork' | 'recall' | 'confront' | 'join' | 'seal' | 'publish' | 'repair'>
+>({
   startToCloseTimeout: '10m',
   heartbeatTimeout: '6s',
   retry: { ...RETRY, maximumAttempts: 60, nonRetryableErrorTypes: NON_RETRYABLE },

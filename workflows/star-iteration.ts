@@ -22,6 +22,7 @@ import type { GateState } from './gate.ts';
 import { cutRows, followedShard, pieceCount } from './shards.ts';
 import type { Piece } from './shards.ts';
 import { frame, StageCalls, stageInput } from './stage-calls.ts';
+import { shardCounts } from './shard-counts.ts';
 
 export interface IterationInput {
   resolved: ResolvedRun;
@@ -189,7 +190,6 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
         );
     const sum = (outputs: Output[], pick: (one: Output) => number) =>
       outputs.reduce((total, one) => total + pick(one), 0);
-    const every = finished.flatMap(({ outputs }) => outputs);
     const trained = of('fine-tune').flatMap(({ outputs }) => outputs.map((one) => one.trained));
     const whole: SealInput = {
       n: input.n,
@@ -204,12 +204,9 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       model: (await valueOf(recipe.carry.model)) as Model,
       seconds: Object.fromEntries(finished.map(({ name, outputs }) => [name, sum(outputs, (one) => one.seconds)])),
       tokens: Object.fromEntries(finished.map(({ name, outputs }) => [name, sum(outputs, (one) => one.tokens)])),
-      shards: {
-        reused: sum(every, (one) => one.joined?.reused ?? Number(one.reused)),
-        redone: sum(every, (one) => one.joined?.redone ?? Number(!one.reused)),
-      },
+      ...shardCounts(finished),
       trained: trained.at(-1) ?? { rows: 0, steps: 0, carried: false },
-      partial: every.some((one) => one.partial),
+      partial: finished.some(({ outputs }) => outputs.some((one) => one.partial)),
     };
     return calls.mending(() => frame.seal(whole));
   }

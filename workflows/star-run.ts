@@ -19,10 +19,9 @@ import {
 } from '@temporalio/workflow';
 import type { ChildWorkflowHandle } from '@temporalio/workflow';
 import { ApplicationFailure } from '@temporalio/common';
-import type { Model } from '../schemas/checkpoint.ts';
-import type { Recipe } from '../schemas/recipe.ts';
 import { RetryInput, RunInput, StopInput } from '../schemas/run.ts';
 import type { IterationSummary, Progress, ResolvedRun, RunStatus } from '../schemas/run.ts';
+import { baseOf, begin, graphOf, shardsInFlightOf } from './beginning.ts';
 import { changeOptions } from './change-options.ts';
 import { decide } from './decide.ts';
 import { runTable } from './details.ts';
@@ -43,7 +42,6 @@ import { starIteration } from './star-iteration.ts';
 
 /** Continue-as-new after so many iterations, or when Temporal suggests it. */
 const ITERATIONS_PER_LINK = 8;
-const SHARDS_IN_FLIGHT = 2;
 
 /** What one link of the chain hands to the next. */
 interface RunState {
@@ -182,7 +180,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
           model: iterations.at(-1)?.model ?? null,
           base: baseOf(iterations),
           changed,
-          shardsInFlight: run.shardsInFlight ?? SHARDS_IN_FLIGHT,
+          shardsInFlight: shardsInFlightOf(run),
         },
       ],
     });
@@ -210,7 +208,9 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
 
   const loop = async (): Promise<Progress> => {
     if (!resolved) {
-      resolved = await frame.resolve(input, runId);
+      const beginning = await begin(input, runId);
+      resolved = beginning.resolved;
+      iterations.push(...beginning.iterations);
       await publish();
     }
     const run = resolved;
@@ -293,6 +293,3 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
     throw error;
   }
 }
-
-const graphOf = (resolved: ResolvedRun, n: number): Recipe => (n === 0 ? resolved.prepare : resolved.recipe);
-const baseOf = (iterations: IterationSummary[]): Model | null => iterations[0]?.model ?? null;

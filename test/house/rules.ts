@@ -51,7 +51,17 @@ export const rules: Record<string, Rule> = {
   report: { from: ['schemas', 'store'], why: 'a report is made from the archive, without a server' },
   cli: {
     // The archive is a store; a plan (--dry-run, bad input told before anything starts) is what `resolve` would make of it.
-    from: ['schemas', 'recipes', 'report', 'store', 'tasks', 'activities/resolve.ts', config, locate],
+    from: [
+      'schemas',
+      'recipes',
+      'report',
+      'store',
+      'tasks',
+      'activities/resolve.ts',
+      'activities/plan-fork.ts',
+      config,
+      locate,
+    ],
     why: 'the command line talks to a server and an archive; work is done by workers',
   },
   workers: {

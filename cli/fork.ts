@@ -1,0 +1,86 @@
+/**
+ * `fork <run> --from <n> [--set …]`: a new run that shares iterations 0…n−1 with another and does n first, with its options
+ * and its seed. What the change does not touch is answered by the memo; how much that was is told at the end.
+ */
+import { planFork } from '../activities/plan-fork.ts';
+import type { ForkInput } from '../activities/plan-fork.ts';
+import type { RunDocument } from '../schemas/run.ts';
+import { checkDisk } from './disk.ts';
+import { readRun, runIds } from './document.ts';
+import { CliError, EXIT } from './exit.ts';
+import { followToEnd, listenForLeave } from './finish.ts';
+import { checkEngine, session as newSession } from './parts.ts';
+import type { Context } from './parts.ts';
+import { asInput, resolvedRun, storedRun } from './recorded.ts';
+import { runExists, startRun } from './start.ts';
+
+export interface ForkOptions {
+  from: number;
+  set?: [string, unknown][];
+  iterations?: number;
+  runId?: string;
+  onFailure?: 'wait' | 'fail';
+}
+
+export function forkInput(origin: RunDocument, options: ForkOptions): ForkInput {
+  const { resolved, input, runId } = resolvedRun(origin);
+  return {
+    ...input,
+    parameters: resolved.context.parameters,
+    engine: resolved.context.engine,
+    // What the origin was asked for stands in its resolved recipe, from which the fork goes on.
+    iterations: options.iterations,
+    shardSize: undefined,
+    set: Object.fromEntries(options.set ?? []),
+    onFailure: options.onFailure ?? input.onFailure,
+    fork: { run: runId, from: options.from },
+  };
+}
+
+/** `<origin>-f<from>-<k>` with the smallest k that no run has. */
+export function chooseForkId(origin: string, from: number, taken: readonly string[]): string {
+  const stem = `${origin.slice(0, 85)}-f${from}`;
+  for (let k = 1; ; k++) if (!taken.includes(`${stem}-${k}`)) return `${stem}-${k}`;
+}
+
+export async function fork(context: Context, origin: string, options: ForkOptions): Promise<number> {
+  const { terminal } = context;
+  const { store, document } = await storedRun(context, origin);
+  const input = forkInput(document, options);
+  const { shared } = asInput(() => planFork(resolvedRun(document), input));
+  checkEngine(context, resolvedRun(document).resolved.context.engine);
+  checkDisk(context.home, 0);
+  const taken = await runIds(store);
+  if (options.runId !== undefined && taken.includes(options.runId)) throw runExists(options.runId);
+  const leaving = listenForLeave();
+  const session = await newSession(context, 'fork');
+  leaving.orderly();
+  let runId: string;
+  try {
+    if (leaving.signal.aborted)
+      throw new CliError(EXIT.detached, 'Interrupted', 'interrupted before the fork was started');
+    runId = await startRun(session, input, options.runId, (names) => chooseForkId(origin, options.from, names), taken);
+  } catch (error) {
+    await session.close();
+    leaving.done();
+    throw error;
+  }
+  terminal.say(
+    `fork ${runId} started; it shares ${shared.length} iterations (0 to ${shared.length - 1}) with ${origin}`,
+  );
+  const code = await followToEnd(context, session, runId, 'fork', leaving, input);
+  const ended = await readRun(store, runId);
+  for (const line of ended ? sharedWork(ended, options.from) : []) terminal.say(line);
+  return code;
+}
+
+/** A line for each iteration of the fork's own that the memo could answer in part. */
+export function sharedWork(document: RunDocument, from: number): string[] {
+  return document.iterations.slice(from).flatMap(({ n, stages, shards }) => {
+    if (stages === undefined || shards.reused === 0) return [];
+    const redone = Object.entries(stages).filter(([, counts]) => counts.redone > 0);
+    const names = redone.map(([name]) => name).join(', ');
+    const all = Object.keys(stages).length;
+    return `iteration ${n}: ${all - redone.length} of ${all} stages reused, ${redone.length} re-done${names === '' ? '' : ` (${names})`} · shards ${shards.reused} reused, ${shards.redone} re-done`;
+  });
+}

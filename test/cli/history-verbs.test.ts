@@ -1,0 +1,189 @@
+/** compare, diff, gc and the checks of replay and fork: all from the store alone, nothing is started. */
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { checkDisk } from '../../cli/disk.ts';
+import { writeRun } from '../../cli/document.ts';
+import { chooseForkId, forkInput, sharedWork } from '../../cli/fork.ts';
+import { homePaths, prepareHome } from '../../cli/home.ts';
+import { openStore } from '../../cli/parts.ts';
+import { main } from '../../cli/program.ts';
+import { withOptions } from '../../schemas/changed-options.ts';
+import { RunInput } from '../../schemas/run.ts';
+import type { RunDocument } from '../../schemas/run.ts';
+import { recipeById } from '../../recipes/index.ts';
+import type { Recipe } from '../../schemas/recipe.ts';
+import { recipeDifference } from '../../schemas/recipe-difference.ts';
+import { compareRuns, differenceOf } from '../../report/compare.ts';
+import { fakeDocument } from './fixture/document.ts';
+import { tempHome } from './fixture/process.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function run(home: string, words: string[]): Promise<{ code: number; out: string; err: string }> {
+  let [out, err] = ['', ''];
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((out += String(text)), true));
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((err += String(text)), true));
+  const code = await main(words, (terminal) => ({
+    home,
+    server: { mode: 'embedded', namespace: 'default' },
+    terminal,
+  }));
+  vi.restoreAllMocks();
+  return { code, out, err };
+}
+const star = recipeById('star') as Recipe;
+const documentFor = (runId: string, last = 3): RunDocument =>
+  fakeDocument(runId, RunInput.parse({ recipe: 'star', task: 'addition' }), 'done', null, last);
+async function homeWith(...runIds: string[]): Promise<string> {
+  const home = tempHome();
+  prepareHome(home);
+  const store = await openStore(home);
+  for (const [index, runId] of runIds.entries()) await writeRun(store, documentFor(runId, 3 + index));
+  return home;
+}
+const errorOf = (out: string) => (JSON.parse(out) as { error: { code: string; message: string } }).error;
+
+describe('what cannot be done is told with exit 2 before anything is started', () => {
+  it.each([
+    ['replay nobody --iteration 1', 'UnknownRun', 'nobody'],
+    ['replay one', 'Usage', '--iteration'],
+    ['replay one --iteration 1', 'NothingRecorded', 'one'],
+    ['fork one --from 0', 'Usage', '--from'],
+    ['fork one --from 1', 'NothingRecorded', 'one'],
+    ['compare one nobody', 'UnknownRun', 'nobody'],
+    ['diff star starr', 'InvalidInput', "did you mean 'star'"],
+    ['diff star ./nothing.json', 'InvalidInput', 'nothing.json'],
+    ['gc --all', 'Usage', '--all'],
+  ])('%s', async (words, code, part) => {
+    const home = await homeWith('one');
+    const told = await run(home, [...words.split(' '), '--json']);
+    expect(told.code).toBe(2);
+    expect(errorOf(told.out)).toMatchObject({ code, message: expect.stringContaining(part) as string });
+    expect(existsSync(homePaths(home).database)).toBe(false);
+  });
+
+  it.each(['replay', 'fork', 'compare', 'diff', 'gc'])('%s --help is an answer', async (verb) => {
+    const told = await run(tempHome(), [verb, '--help']);
+    expect(told.code).toBe(0);
+    expect(told.out).toContain('--json');
+  });
+});
+
+describe('compare', () => {
+  it('prints one document; the best iteration with its interval, and the difference to the first run', async () => {
+    const home = await homeWith('one', 'two');
+    const told = await run(home, ['compare', 'one', 'two', '--json']);
+    expect(told.code).toBe(0);
+    const { reference, runs } = JSON.parse(told.out) as { reference: string; runs: { runId: string; note: string }[] };
+    expect(reference).toBe('one');
+    expect(runs.map((one) => one.runId)).toEqual(['one', 'two']);
+    expect(runs[1]?.note, 'made-up runs have no test split in common').toContain('other test problems');
+  });
+
+  it('the interval of a difference holds it, and is that of the two when one of them is exact', () => {
+    const exact = { accuracy: 0.5, low: 0.5, high: 0.5, n: 9 };
+    expect(differenceOf({ accuracy: 0.8, low: 0.7, high: 0.85, n: 100 }, exact)).toEqual({
+      value: expect.closeTo(0.3) as number,
+      low: expect.closeTo(0.2) as number,
+      high: expect.closeTo(0.35) as number,
+    });
+    const [a, b] = [
+      { accuracy: 0.8, low: 0.7, high: 0.9, n: 50 },
+      { accuracy: 0.7, low: 0.6, high: 0.8, n: 50 },
+    ];
+    const { value, low, high } = differenceOf(a, b);
+    expect([value, low, high].map((one) => one.toFixed(4))).toEqual(['0.1000', '-0.0414', '0.2414']);
+  });
+
+  it('only runs with the same test rows are held against each other', () => {
+    const resolved = (digest: string) => ({ test: { shards: [{ digest, bytes: 1 }], rows: 1 } });
+    const withTest = (runId: string, digest: string) =>
+      ({ ...documentFor(runId), resolved: resolved(digest) }) as unknown as RunDocument;
+    const [, same, other] = compareRuns([withTest('a', 'x'), withTest('b', 'x'), withTest('c', 'y')]);
+    expect(same?.difference).toMatchObject({ value: 0 });
+    expect(other).toMatchObject({ difference: null, note: 'other test problems than the first run' });
+  });
+});
+
+describe('diff', () => {
+  it('names what star has and star-without-hints has not, and nothing where nothing differs', async () => {
+    const told = await run(tempHome(), ['diff', 'star', 'star-without-hints', '--json']);
+    expect(told.code).toBe(0);
+    const { changes } = JSON.parse(told.out) as { changes: { path: string }[] };
+    expect(changes.map((one) => one.path).sort()).toEqual([
+      'stages.hinted',
+      'stages.kept.in.rationales',
+      'stages.second',
+    ]);
+    expect(recipeDifference(star, structuredClone(star))).toEqual([]);
+  });
+
+  it('shows a changed option by its path with both values', () => {
+    const { recipe } = withOptions(star, { 'stages.free.with.samples': 4 });
+    expect(recipeDifference(star, recipe)).toContainEqual({ path: 'stages.free.with.samples', left: 1, right: 4 });
+  });
+});
+
+describe('fork', () => {
+  it('has a name of its own and goes on from what its origin was resolved to', () => {
+    expect(chooseForkId('a', 3, ['a', 'a-f3-1'])).toBe('a-f3-2');
+    expect(() => forkInput(documentFor('a'), { from: 1 })).toThrow('nothing to go on from');
+  });
+
+  it('tells for each of its own iterations what was reused and what was done', () => {
+    const document = documentFor('a', 3);
+    const counted = document.iterations.map((record) => ({
+      ...record,
+      shards: { reused: record.n < 3 ? 7 : 0, redone: 2 },
+      stages: { free: { reused: 7, redone: 0 }, next: { reused: 0, redone: 2 } },
+    }));
+    expect(sharedWork({ ...document, iterations: counted }, 2)).toEqual([
+      'iteration 2: 1 of 2 stages reused, 1 re-done (next) · shards 7 reused, 2 re-done',
+    ]);
+  });
+});
+
+describe('house-keeping', () => {
+  it('gc removes old bundles but the newest; --dry-run removes nothing', async () => {
+    const home = await homeWith();
+    const { bundles } = homePaths(home);
+    mkdirSync(bundles);
+    for (const [index, name] of ['old', 'started', 'today'].entries()) {
+      writeFileSync(path.join(bundles, `${name}.js`), name);
+      const then = new Date(Date.now() - (10 - index) * 86_400_000);
+      utimesSync(path.join(bundles, `${name}.js`), then, then);
+    }
+    const shown = await run(home, ['gc', '--dry-run', '--json']);
+    expect(JSON.parse(shown.out)).toMatchObject({ dryRun: true, bundles: 2, objects: 0 });
+    expect(readdirSync(bundles)).toHaveLength(3);
+    await run(home, ['gc']);
+    expect(readdirSync(bundles)).toEqual(['today.js']);
+  });
+
+  it('a home that is not there is left so', async () => {
+    const home = tempHome();
+    const told = await run(home, ['gc', '--json']);
+    expect(told.code).toBe(0);
+    expect(JSON.parse(told.out)).toMatchObject({ objects: 0 });
+    expect(existsSync(home)).toBe(false);
+  });
+
+  it('too little disk is a sentence with exit 3, and enough is none', () => {
+    expect(() => checkDisk('/home', 5e9, 4e9)).toThrow(/4\.0 GB free, this run may need 5\.0 GB.*gc/s);
+    expect(() => checkDisk('/home', 5e9, 5.1e9), 'the reserve counts').toThrow();
+    checkDisk('/home', 5e9, 6e9);
+  });
+
+  it('a home of a later format is refused in one sentence', async () => {
+    const home = await homeWith('one');
+    writeFileSync(homePaths(home).format, '{"format":99}');
+    for (const words of [['gc'], ['compare', 'one'], ['replay', 'one', '--iteration', '1']]) {
+      const told = await run(home, [...words, '--json']);
+      expect(told.code).toBe(2);
+      expect(errorOf(told.out)).toMatchObject({ code: 'HomeTooNew', message: expect.stringContaining('99') as string });
+    }
+  });
+});
