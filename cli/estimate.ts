@@ -36,7 +36,10 @@ const OPERATIONS = { train: 25e9, sample: 6e9 };
 const RESIDENT_BYTES = 900e6;
 
 /** Tokens a second of earlier runs with this task and this shape of model; undefined if there are none. */
-export function speedsOf(plan: Plan, documents: RunDocument[]): { sample: number; train: number } | undefined {
+export function speedsOf(
+  plan: Omit<Plan, 'recipe'>,
+  documents: RunDocument[],
+): { sample: number; train: number } | undefined {
   const sums = { sample: { tokens: 0, seconds: 0 }, train: { tokens: 0, seconds: 0 } };
   const shape = JSON.stringify(Object.entries(plan.filled.model).sort());
   for (const { resolved, iterations } of documents) {
@@ -57,7 +60,7 @@ export function speedsOf(plan: Plan, documents: RunDocument[]): { sample: number
   return { sample: sample.tokens / sample.seconds, train: train.tokens / train.seconds };
 }
 
-export function estimate(plan: Plan, documents: RunDocument[]): Estimate {
+export function estimate(plan: Omit<Plan, 'recipe'>, documents: RunDocument[]): Estimate {
   const { filled, task, parameters: taskParameters } = plan;
   const vocabSize = task.tokenizer(taskParameters).pieces.length;
   const parameters = parameterCount({ ...filled.model, vocabSize });

@@ -5,8 +5,10 @@
 import { planFork } from '../activities/plan-fork.ts';
 import type { ForkInput } from '../activities/plan-fork.ts';
 import type { RunDocument } from '../schemas/run.ts';
+import { taskById } from '../tasks/index.ts';
 import { checkDisk } from './disk.ts';
 import { readRun, runIds } from './document.ts';
+import { estimate } from './estimate.ts';
 import { CliError, EXIT } from './exit.ts';
 import { followToEnd, listenForLeave } from './finish.ts';
 import { checkEngine, session as newSession } from './parts.ts';
@@ -47,9 +49,12 @@ export async function fork(context: Context, origin: string, options: ForkOption
   const { terminal } = context;
   const { store, document } = await storedRun(context, origin);
   const input = forkInput(document, options);
-  const { shared } = asInput(() => planFork(resolvedRun(document), input));
-  checkEngine(context, resolvedRun(document).resolved.context.engine);
-  checkDisk(context.home, 0);
+  const { filled, shared } = asInput(() => planFork(resolvedRun(document), input));
+  const { parameters, engine } = resolvedRun(document).resolved.context;
+  checkEngine(context, engine);
+  // As for a run of its own, though a part of it is shared; a task that only the workers have is not known here.
+  const task = taskById(document.task);
+  checkDisk(context.home, task ? estimate({ filled, task, parameters, engine }, []).diskBytes : 0);
   const taken = await runIds(store);
   if (options.runId !== undefined && taken.includes(options.runId)) throw runExists(options.runId);
   const leaving = listenForLeave();

@@ -14,6 +14,7 @@ import { ReplayResult } from '../schemas/replay.ts';
 import type { ReplayInput } from '../schemas/replay.ts';
 import { IterationProgress, QUERIES, WORKFLOWS } from '../schemas/run.ts';
 import { taskQueues } from '../temporal.config.ts';
+import { checkDisk } from './disk.ts';
 import { CliError, EXIT } from './exit.ts';
 import { Detached, unlessStopped } from './follow.ts';
 import { listenForLeave } from './finish.ts';
@@ -46,6 +47,7 @@ export async function replay(context: Context, runId: string, options: ReplayOpt
       problems,
     );
   checkEngine(context, resolved.context.engine);
+  checkDisk(context.home, 0);
   const input: ReplayInput = { run: runId, iteration: n, fresh: options.fresh ?? false, set };
   const leaving = listenForLeave();
   try {

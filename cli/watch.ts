@@ -1,6 +1,7 @@
 /** `watch <run>`: follows a run, starting the embedded server and worker again where nobody runs them. */
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { readRun, runIds, unknownRun } from './document.ts';
 import { CliError, EXIT, exitOfStatus, isFinal } from './exit.ts';
 import { followToEnd, listenForLeave, present } from './finish.ts';
@@ -22,7 +23,7 @@ export async function watch(context: Context, runId: string, options: { startedC
     throw unknownRun(runId, known);
   if (document?.resolved) checkEngine(context, document.resolved.context.engine);
   const leaving = listenForLeave();
-  const own = options.startedCode ? startedCode(runId, document?.resolved?.bundle) : {};
+  const own = options.startedCode ? startedCode(context, runId, document?.resolved?.bundle) : {};
   const session = await newSession(context, 'watch', own);
   leaving.orderly();
   try {
@@ -42,12 +43,19 @@ export async function watch(context: Context, runId: string, options: { startedC
 }
 
 /** A worker with the workflow code that the run was started with; it has to be this process that starts it. */
-function startedCode(runId: string, bundle: string | undefined) {
-  if (bundle === undefined)
+function startedCode(context: Context, runId: string, bundle: string | undefined) {
+  const without = (code: string, why: string) =>
+    new CliError(EXIT.input, code, `${why}; watch it without --started-code, or fork it`, { runId, bundle });
+  if (context.server.mode === 'remote')
     throw new CliError(
       EXIT.input,
-      'BundleUnknown',
-      `run ${runId} does not say with which workflow code it was started; watch it without --started-code`,
+      'WorkersElsewhere',
+      `the workers of ${context.server.address} are not this command's to start: start one there with \`--bundle ${bundle ?? '<name>'}\` (the home it was started from keeps that code)`,
     );
+  if (bundle === undefined)
+    throw without('BundleUnknown', `run ${runId} does not say with which workflow code it was started`);
+  const file = path.join(homePaths(context.home).bundles, `${bundle}.js`);
+  if (!existsSync(file))
+    throw without('BundleMissing', `the workflow code that run ${runId} was started with, ${file}, is gone`);
   return { mustOwn: true, worker: [...workerProgram(), '--bundle', bundle] };
 }

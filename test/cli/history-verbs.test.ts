@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { planFork } from '../../activities/plan-fork.ts';
 import { checkDisk } from '../../cli/disk.ts';
 import { writeRun } from '../../cli/document.ts';
 import { chooseForkId, forkInput, sharedWork } from '../../cli/fork.ts';
@@ -15,7 +16,7 @@ import { recipeById } from '../../recipes/index.ts';
 import type { Recipe } from '../../schemas/recipe.ts';
 import { recipeDifference } from '../../schemas/recipe-difference.ts';
 import { compareRuns, differenceOf } from '../../report/compare.ts';
-import { fakeDocument } from './fixture/document.ts';
+import { fakeDocument, fakeResolved } from './fixture/document.ts';
 import { tempHome } from './fixture/process.ts';
 
 afterEach(() => {
@@ -133,6 +134,27 @@ describe('fork', () => {
     expect(() => forkInput(documentFor('a'), { from: 1 })).toThrow('nothing to go on from');
   });
 
+  it('is held against what its origin was resolved to, as a new run is against today: gate, seed, adapters', () => {
+    const onward = structuredClone(star);
+    (onward.stages.next as Recipe['stages'][string]).in.from = '$model';
+    const origin = { ...documentFor('a'), resolved: fakeResolved(onward, {}, { gate: true }) };
+    const refused = (more: Partial<RunInput>) => {
+      try {
+        planFork(origin, { ...forkInput(origin, { from: 2 }), ...more });
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return '';
+    };
+    expect(refused({}), 'the gate of the origin is kept without being asked for').toBe('');
+    expect(refused({ gate: true })).toBe('');
+    expect(refused({ gate: false })).toContain('gate: a fork keeps the gate of its origin');
+    expect(refused({ seed: 2 })).toContain('seed: a fork keeps');
+    const adapter = { 'stages.next.with.adapter': { rank: 4, alpha: 8 } };
+    expect(refused({ set: adapter })).toContain("an adapter rests on the run's base, but next.from reads $model");
+    expect(refused({ set: { 'base.adapter': { rank: 4, alpha: 8 } } })).toContain('iteration 0 was made with it');
+  });
+
   it('tells for each of its own iterations what was reused and what was done', () => {
     const document = documentFor('a', 3);
     const counted = document.iterations.map((record) => ({
@@ -175,6 +197,33 @@ describe('house-keeping', () => {
     expect(() => checkDisk('/home', 5e9, 4e9)).toThrow(/4\.0 GB free, this run may need 5\.0 GB.*gc/s);
     expect(() => checkDisk('/home', 5e9, 5.1e9), 'the reserve counts').toThrow();
     checkDisk('/home', 5e9, 6e9);
+  });
+
+  it('a home whose format nobody ever wrote is refused in one sentence too', async () => {
+    const home = await homeWith('one');
+    for (const text of ['{"format":0}', '{"format":"1"}', '[]']) {
+      writeFileSync(homePaths(home).format, text);
+      const told = await run(home, ['list', '--json']);
+      expect(told.code).toBe(2);
+      expect(errorOf(told.out)).toMatchObject({ code: 'HomeForeign' });
+    }
+  });
+
+  it('an open run goes on with the workflow code it was started with, or it is told that this is gone', async () => {
+    const home = await homeWith();
+    const store = await openStore(home);
+    const open = { ...documentFor('open'), status: 'running' as const };
+    await writeRun(store, open);
+    const unknown = await run(home, ['watch', 'open', '--started-code', '--json']);
+    expect([unknown.code, errorOf(unknown.out).code]).toEqual([2, 'BundleUnknown']);
+    await writeRun(store, { ...open, resolved: fakeResolved(star, { bundle: 'abc' }) });
+    const gone = await run(home, ['watch', 'open', '--started-code', '--json']);
+    expect(gone.code).toBe(2);
+    expect(errorOf(gone.out)).toMatchObject({
+      code: 'BundleMissing',
+      message: expect.stringContaining(path.join(homePaths(home).bundles, 'abc.js')) as string,
+    });
+    expect(existsSync(homePaths(home).database), 'nothing was started').toBe(false);
   });
 
   it('a home of a later format is refused in one sentence', async () => {

@@ -67,7 +67,7 @@ const night = (workflowId: string, seed: number) =>
   env.client.workflow.execute('nightly', {
     workflowId,
     taskQueue: on.taskQueue,
-    args: [{ run: smallRun({ iterations: 1, seed }) }],
+    args: [{ run: smallRun({ iterations: 1, seed, onFailure: 'wait' }) }],
   });
 const history = () => readEvents(on.store, 'addition');
 
@@ -92,6 +92,11 @@ describe('nights', () => {
           reason: expect.stringContaining('TrainingDiverged') as string,
         });
         expect(currentModel(await history())?.n, 'neither moved the pointer').toBe(1);
+        const failed = RunDocument.parse(await on.store.getName('runs/night-3-run'));
+        expect(failed, 'a night does not wait, whatever its run asks for').toMatchObject({
+          status: 'failed',
+          resolved: { onFailure: 'fail' },
+        });
 
         state.tonight = 99;
         expect(await night('night-4', 4)).toMatchObject({ what: 'promoted', event: 4 });

@@ -159,6 +159,9 @@ describe('steering a run', () => {
           cause: { message: expect.stringContaining('did you mean stages.next.with.learningRate') as string },
         });
         await expect(retry({ 'stages.next.with.learningRate': -1 })).rejects.toThrow();
+        await expect(retry({ 'stages.next.with.adapter': { rank: 0, alpha: 8 } })).rejects.toMatchObject({
+          cause: { message: expect.stringContaining('set.stages.next.with.adapter.rank') as string },
+        });
         broken = false;
         await retry({ 'stages.next.with.learningRate': 0.001 });
         expect(await handle.result()).toMatchObject({ status: 'done' });
@@ -185,6 +188,11 @@ describe('steering a run', () => {
       expect((await documentOf(on, 'fails')).reason).toContain('TrainingDiverged');
       const waiting = await startRun(on, 'abandoned', smallRun());
       await until(waiting, (progress) => progress.status === 'waiting');
+      const adapter = { 'stages.base.with.adapter': { rank: 4, alpha: 8 } };
+      await expect(
+        waiting.executeUpdate('retryIteration', { args: [{ set: adapter }] }),
+        'the base is trained whole, in a retry as in a new run',
+      ).rejects.toMatchObject({ cause: { message: expect.stringContaining("rests on the run's base") as string } });
       await waiting.executeUpdate('abandon');
       expect(await waiting.result()).toMatchObject({ status: 'failed' });
       await expect(waiting.executeUpdate('abandon')).rejects.toThrow();

@@ -1,0 +1,109 @@
+/** gc beside what is under way or stands for itself: a fan-out that rests, nights and their models. */
+import { readdir, utimes } from 'node:fs/promises';
+import path from 'node:path';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RunDocument } from '../../schemas/run.ts';
+import { collectGarbage, DAY_MS } from '../../store/collect.ts';
+import { digestsOf } from '../../store/memo.ts';
+import { appendEvent, readEvents } from '../../store/models.ts';
+import { createBench, smallRun, startRun, startServer } from '../support/temporal.ts';
+import type { Bench } from '../support/temporal.ts';
+
+let env: TestWorkflowEnvironment;
+const benches: Bench[] = [];
+beforeAll(async () => {
+  env = await startServer();
+}, 120_000);
+afterAll(async () => {
+  for (const one of benches) await one.close();
+  await env.teardown();
+});
+async function bench(options: Parameters<typeof createBench>[1] = {}): Promise<Bench> {
+  const one = await createBench(env, options);
+  benches.push(one);
+  return one;
+}
+/** As if nobody had touched anything for two days. */
+async function age({ store }: Bench): Promise<void> {
+  const then = new Date(Date.now() - 2 * DAY_MS);
+  for (const entry of await readdir(store.location, { recursive: true, withFileTypes: true }))
+    if (entry.isFile()) await utimes(path.join(entry.parentPath, entry.name), then, then);
+}
+const documentOf = async (on: Bench, id: string) => RunDocument.parse(await on.store.getName(`runs/${id}`));
+
+describe('gc', { timeout: 400_000 }, () => {
+  it('leaves a paused fan-out its manifests, which nothing but its history names; the run goes on to its end', async () => {
+    const on = await bench({ fanOutAbove: 0, shardsInFlight: 4 });
+    const input = smallRun({ iterations: 1, shardSize: 1 });
+    await on.during(async () => {
+      const handle = await startRun(on, 'resting', {
+        ...input,
+        set: { ...input.set, 'stages.batch.with.count': 130 },
+      });
+      const judged = () => on.spans.filter(({ what, stage }) => what === 'activity' && stage === 'judged').length;
+      // The first block of fifty is joined, the second is under way.
+      await expect.poll(judged, { timeout: 200_000, interval: 50 }).toBeGreaterThan(60);
+      await handle.executeUpdate('pause');
+      await expect.poll(async () => (await documentOf(on, 'resting')).status, { timeout: 20_000 }).toBe('paused');
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      expect(judged(), 'it rests in the middle').toBeLessThan(130);
+      await age(on);
+      const { objects, entries } = await collectGarbage(on.store, { dryRun: false });
+      expect({ objects, entries }).toEqual({ objects: [], entries: [] });
+      await handle.executeUpdate('resume');
+      expect(await handle.result()).toMatchObject({ status: 'done' });
+    });
+    expect((await documentOf(on, 'resting')).iterations[1]?.drawn).toBe(130);
+  });
+
+  it('takes nothing of nights; a model whose run is gone stays with its base for as long as the history names it', async () => {
+    const on = await bench();
+    const adapter = { 'stages.next.with.adapter': { rank: 2, alpha: 4 } };
+    const run = smallRun({ iterations: 1, set: { ...smallRun().set, ...adapter } });
+    await on.during(() =>
+      env.client.workflow.execute('nightly', { workflowId: 'night-1', taskQueue: on.taskQueue, args: [{ run }] }),
+    );
+    const [night] = await readEvents(on.store, 'addition');
+    expect(night).toMatchObject({ what: expect.stringMatching(/promoted|kept/) as string });
+    await age(on);
+    const whole = await collectGarbage(on.store, { dryRun: true });
+    expect({ objects: whole.objects, entries: whole.entries }).toEqual({ objects: [], entries: [] });
+
+    const { iterations, ...document } = await documentOf(on, 'night-1-run');
+    const record = iterations[1] as RunDocument['iterations'][number];
+    expect(record.model.base, 'the model is an adapter on its base').toBeDefined();
+    const { resolved, recipe, seed, fingerprint } = document;
+    await appendEvent(on.store, 'addition', () => ({
+      format: 1,
+      at: new Date().toISOString(),
+      by: 'person',
+      key: 'by-hand',
+      reason: 'a test',
+      what: 'promoted',
+      entry: {
+        run: document.runId,
+        iteration: 1,
+        recipe,
+        seed,
+        parameters: resolved?.context.parameters ?? {},
+        fingerprint,
+        ledgerDigest: record.ledgerDigest,
+        model: record.model,
+      },
+      gate: null,
+    }));
+    await on.store.removeName('runs/night-1-run');
+    await age(on);
+    const gone = (await collectGarbage(on.store, { dryRun: true })).objects.map(({ digest }) => digest);
+    const model = digestsOf(record.model);
+    expect(model).toHaveLength(2);
+    expect(gone.filter((digest) => model.includes(digest))).toEqual([]);
+    expect(gone.length, 'its evaluations are nobody’s now').toBeGreaterThan(0);
+
+    for (const name of await on.store.listNames('models/')) await on.store.removeName(name);
+    await age(on);
+    const all = (await collectGarbage(on.store, { dryRun: true })).objects.map(({ digest }) => digest);
+    expect(all).toEqual(expect.arrayContaining(model));
+  });
+});
