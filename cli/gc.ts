@@ -1,5 +1,5 @@
 /**
- * `gc [--dry-run]`: removes from this home what no run, pointer or fork can reach and nobody touched for a day: memo entries
+ * `gc [--dry-run]`: removes from this home what no run, fork or model's history can reach and nobody touched for a day: memo entries
  * first, then artifacts, unfinished work, and workflow code of runs that have ended.
  */
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';

@@ -41,7 +41,7 @@ export function addHistoryVerbs(verb: (name: string, description: string) => Com
     .action((left: string, right: string) =>
       act(async (context) => (await import('./diff.ts')).diff(context, left, right)),
     );
-  verb('gc', 'remove what no run, pointer or fork can reach and nobody touched for a day')
+  verb('gc', 'remove what no run, fork or promoted model can reach and nobody touched for a day')
     .option('--dry-run', 'say what would be removed; remove nothing')
     .action((options: { dryRun?: boolean }) => act(async (context) => (await import('./gc.ts')).gc(context, options)));
 }

@@ -118,6 +118,7 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
   ofRun('abandon', 'end a run that waits after a failure').action((id: string) =>
     act(async (context) => (await import('./abandon.ts')).abandon(context, id)),
   );
+  addHistoryVerbs(verb, act);
   const models = program
     .command('models')
     .description("a task's current model, its history and lineage")
@@ -147,7 +148,6 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
       act(async (context) => (await import('./models.ts')).rollbackModel(context, task, options)),
     );
   addScheduleVerbs(program, act);
-  addHistoryVerbs(verb, act);
   verb('doctor', 'what is installed, what is missing, what fixes it').action(() =>
     act(async (context) => (await import('./doctor.ts')).doctor(context)),
   );
