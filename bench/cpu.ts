@@ -1,11 +1,13 @@
 /**
- * CPU-seconds of everything a command line started, by role: cli, worker, engine, server.
+ * CPU-seconds and peak memory of everything a command line started, by role: cli, worker, engine, server.
  *
  *   const meter = meterOf(group);      // the process group of the command
  *   …
- *   const { server, worker, engine } = meter.stop();
+ *   const { cpuSeconds, peakMegabytes } = meter.stop();
  *
- * Looked at twice a second; a process' last reading counts, so up to half a second of each is missed. Needs /proc (Linux).
+ * Looked at twice a second; a process' last reading counts, so up to half a second of each is missed. Peak: the largest sum of
+ * resident sizes seen at one look, of all processes and of each role; pages that processes share count in each of them, so it
+ * is never too low. Needs /proc (Linux).
  */
 import { readFileSync } from 'node:fs';
 import { members } from '../test/chaos/processes.ts';
@@ -24,13 +26,33 @@ function secondsOf(pid: number): number | undefined {
   }
 }
 
-export function meterOf(group: number): { stop(): Record<string, number> } {
+function residentMegabytesOf(pid: number): number {
+  try {
+    return Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
+}
+
+export interface Usage {
+  cpuSeconds: Record<string, number>;
+  /** `all`, and each role by itself at its own peak. */
+  peakMegabytes: Record<string, number>;
+}
+
+export function meterOf(group: number): { stop(): Usage } {
   const last = new Map<string, { role: string; seconds: number }>();
+  const peakMegabytes: Record<string, number> = {};
   const look = () => {
+    const resident: Record<string, number> = { all: 0 };
     for (const { pid, start, role } of members(group)) {
       const seconds = secondsOf(pid);
       if (seconds !== undefined) last.set(`${pid} ${start}`, { role, seconds });
+      const megabytes = residentMegabytesOf(pid);
+      for (const of of ['all', role]) resident[of] = (resident[of] ?? 0) + megabytes;
     }
+    for (const [of, megabytes] of Object.entries(resident))
+      peakMegabytes[of] = Math.max(peakMegabytes[of] ?? 0, megabytes);
   };
   const timer = setInterval(look, EVERY_MS);
   return {
@@ -38,7 +60,7 @@ export function meterOf(group: number): { stop(): Record<string, number> } {
       clearInterval(timer);
       const sums: Record<string, number> = {};
       for (const { role, seconds } of last.values()) sums[role] = (sums[role] ?? 0) + seconds;
-      return sums;
+      return { cpuSeconds: sums, peakMegabytes };
     },
   };
 }

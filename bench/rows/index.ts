@@ -6,6 +6,7 @@ import generateSmollm2Plain from './generate-smollm2-plain.ts';
 import generateTiny from './generate-tiny.ts';
 import generateTinyPlain from './generate-tiny-plain.ts';
 import orchestrationOverhead from './orchestration-overhead.ts';
+import peakMemory from './peak-memory.ts';
 import resumeSeconds from './resume-seconds.ts';
 import shardOverhead from './shard-overhead.ts';
 import startToFirstActivity from './start-to-first-activity.ts';
@@ -22,6 +23,7 @@ export const rows: readonly Row[] = [
   generateTinyPlain,
   generateSmollm2Plain,
   orchestrationOverhead,
+  peakMemory,
   resumeSeconds,
   startToFirstActivity,
   shardOverhead,
