@@ -6,8 +6,8 @@
  *   const { cpuSeconds, peakMegabytes } = meter.stop();
  *
  * Looked at twice a second; a process' last reading counts, so up to half a second of each is missed. Peak: the largest sum of
- * resident sizes seen at one look, of all processes and of each role; pages that processes share count in each of them, so it
- * is never too low. Needs /proc (Linux).
+ * resident sizes seen at one look, of all processes and of each role; a page that n processes share counts as 1/n in each
+ * (Pss). Needs /proc (Linux).
  */
 import { readFileSync } from 'node:fs';
 import { members } from '../test/chaos/processes.ts';
@@ -26,9 +26,9 @@ function secondsOf(pid: number): number | undefined {
   }
 }
 
-function residentMegabytesOf(pid: number): number {
+function megabytesOf(pid: number): number {
   try {
-    return Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+    return Number(/^Pss:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) / 1024;
   } catch {
     return 0;
   }
@@ -48,7 +48,7 @@ export function meterOf(group: number): { stop(): Usage } {
     for (const { pid, start, role } of members(group)) {
       const seconds = secondsOf(pid);
       if (seconds !== undefined) last.set(`${pid} ${start}`, { role, seconds });
-      const megabytes = residentMegabytesOf(pid);
+      const megabytes = megabytesOf(pid);
       for (const of of ['all', role]) resident[of] = (resident[of] ?? 0) + megabytes;
     }
     for (const [of, megabytes] of Object.entries(resident))

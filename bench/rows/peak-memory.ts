@@ -1,8 +1,4 @@
-/**
- * Most resident memory of the main job at one moment: command line, server, worker and engine together.
- *
- * Pages that two processes share (the library's code) count in both, so the figure is never too low.
- */
+/** Most resident memory of the main job at one moment: command line, server, worker and engine together, shared pages once. */
 import { mainJob } from '../main-job.ts';
 import { defineRow } from '../row.ts';
 

@@ -251,10 +251,11 @@ export class Home {
     }
   }
 
-  /** Waits until a server that is not `dead` answers. */
+  /** Waits until a server that is not `dead` answers, or the command is over: it needs none any more. */
   async serverBack(dead: Member, limitS: number): Promise<void> {
     const until = Date.now() + limitS * 1000;
     while (Date.now() < until) {
+      if (this.command.over) return;
       const owner = readOwner(this.paths);
       const port = Number(owner?.address.split(':')[1]);
       if (owner?.server && owner.server.pid !== dead.pid && isAlive(owner.server) && (await answers(port))) return;
