@@ -197,10 +197,6 @@ export class Bucket {
     await this.patiently('open it', () => this.client.send(new HeadBucketCommand({ Bucket: this.place.bucket })));
   }
 
-  close(): void {
-    this.client.destroy();
-  }
-
   private at(key: string): { Bucket: string; Key: string } {
     return { Bucket: this.place.bucket, Key: this.place.prefix + key };
   }

@@ -64,7 +64,8 @@ export function failureOf(thrown: unknown): S3Failure {
     if (typeof error.code !== 'string' && !/timeout|abort/i.test(name) && name !== 'Error')
       // A defect of this program or of the client: not a word about servers.
       return { kind: 'lasting', ...unreachable, cause: `${name}: ${error.message}`, cure: 'Report this.' };
-    const words = name === 'TimeoutError' ? 'no answer' : error.message || (typeof error.code === 'string' ? error.code : name);
+    const words =
+      name === 'TimeoutError' ? 'no answer' : error.message || (typeof error.code === 'string' ? error.code : name);
     return { kind: 'passing', ...unreachable, cause: words, cure: WAITS };
   }
   const cause = `${name}${name === '' ? '' : ', '}HTTP ${status}`;

@@ -37,7 +37,7 @@ import {
   runProgress,
   stopUpdate,
 } from './run-messages.ts';
-import { frame, localFrame } from './stage-calls.ts';
+import { frame, lastPublish, localFrame } from './stage-calls.ts';
 import { gateSignal } from './gate.ts';
 import { starIteration } from './star-iteration.ts';
 
@@ -156,7 +156,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
       resolved: resolved ?? null,
       startedAt,
     };
-    await (local ? localFrame : frame).publish(document);
+    await (local ? localFrame : lastPublish).publish(document);
   };
   const finish = async (end: RunStatus, why: string): Promise<Progress> => {
     status = end;

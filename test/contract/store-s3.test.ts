@@ -11,10 +11,11 @@ const found = await findS3Server();
 if (found.reason !== undefined) console.warn(found.reason);
 
 describe.skipIf(found.program === undefined)('against a real S3 server', () => {
-  const server = new S3Server(found.program ?? '');
+  let server: S3Server;
   const folders: string[] = [];
   beforeAll(async () => {
     for (const [name, value] of Object.entries(KEY_ENVIRONMENT)) vi.stubEnv(name, value);
+    server = new S3Server(found.program ?? '');
     await server.start();
   });
   afterAll(async () => {

@@ -7,7 +7,7 @@ import { expect } from 'vitest';
 import type { RunDocument } from '../../schemas/run.ts';
 import { S3Server } from '../support/s3-server.ts';
 import { startServer } from '../support/temporal.ts';
-import { Host } from './host.ts';
+import { Host, until } from './host.ts';
 
 /** Small, with every outcome of a sample in its ledgers, several shards a stage, and snapshots inside each fine-tune. */
 const RUN = {
@@ -39,21 +39,25 @@ export class Cluster {
     readonly s3: S3Server,
     private readonly alone: Host,
     private readonly reference: RunDocument,
+    /** What a person was told whose run was started before any worker. */
+    readonly toldWithoutWorkers: string,
   ) {}
 
   static async start(program: string): Promise<Cluster> {
     const s3 = new S3Server(program);
     const [env] = await Promise.all([startServer(), s3.start()]);
     const alone = new Host(env.address);
-    await alone.startWorker('all');
+    // Before any worker: only now does no queue have one.
     const command = alone.command(...WORDS, '--run-id', 'alone', ...SETTINGS);
+    await until('a run without workers', 60_000, () => command.err().includes('alone started'));
+    await alone.startWorker('all');
     expect(await command.ended, command.err()).toBe(0);
     const reference = JSON.parse(command.out()) as RunDocument;
     // A run in which nothing is accepted would be equal to itself however it was treated.
     for (const { ledger } of reference.iterations.slice(1))
       expect(Math.min(ledger.acceptedFree, ledger.acceptedHinted, ledger.rejected)).toBeGreaterThan(0);
     await alone.endWorker();
-    return new Cluster(env, s3, alone, reference);
+    return new Cluster(env, s3, alone, reference, command.err());
   }
 
   /** Machines that share one new bucket, and one more without a worker: a person sits at it. */

@@ -8,6 +8,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startGuardian } from '../../cli/guardian.ts';
 import type { S3Place } from '../../store/s3-bucket.ts';
 import { members } from '../chaos/processes.ts';
 import { KEY_ENVIRONMENT } from '../support/s3-server.ts';
@@ -72,6 +73,8 @@ export class Host {
       },
     });
     this.children.push(child);
+    // Ends it also when the test is killed; its engines end with it.
+    if (child.pid !== undefined) startGuardian().watch(child.pid, words[0] as string);
     return child;
   }
 

@@ -16,7 +16,7 @@ describe.skipIf(found.program === undefined)('a run on several machines', () => 
   beforeAll(async () => {
     cluster = await Cluster.start(found.program ?? '');
   }, 300_000);
-  afterEach(() => cluster.closeHosts());
+  afterEach(() => cluster?.closeHosts());
   afterAll(() => cluster?.close());
 
   const underWay = (run: string, stage: string, of: (run: string) => string[]) =>
@@ -25,6 +25,12 @@ describe.skipIf(found.program === undefined)('a run on several machines', () => 
     const all = cluster.worked(run);
     expect(new Set(all).size).toBe(all.length);
   };
+
+  it('whoever starts a run where no worker takes its work is told which roles are lacking, and how to start them', () => {
+    expect(cluster.toldWithoutWorkers).toMatch(
+      /takes the work of control, sample, verify, train; start one: .* --role control,/,
+    );
+  });
 
   it('each stage on the machine of its role: one trains, another samples and judges', async () => {
     const [control, train, sample, person] = await cluster.machines(3);

@@ -2,7 +2,7 @@
  * The bucket's server away under a run, frozen for a minute and killed: the run waits and ends with the same digests; a person
  * is told once, in a sentence with the cure.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findS3Server } from '../support/s3-server.ts';
 import { Cluster } from './cluster.ts';
 import { pause, until } from './host.ts';
@@ -19,6 +19,7 @@ describe.skipIf(found.program === undefined)('a run whose S3 server goes away', 
   beforeAll(async () => {
     cluster = await Cluster.start(found.program ?? '');
   }, 300_000);
+  afterEach(() => cluster?.closeHosts());
   afterAll(() => cluster?.close());
 
   it('frozen for a minute, then killed and started again: the same digests; told once, with the cure', async () => {

@@ -35,9 +35,12 @@ const found = await findS3Server();
 if (found.reason !== undefined) console.warn(found.reason);
 
 describe.skipIf(found.program === undefined)('a store in a bucket of a real server', { timeout: 60_000 }, () => {
-  const server = new S3Server(found.program ?? '');
+  let server: S3Server;
   let place: S3Place;
-  beforeAll(() => server.start());
+  beforeAll(async () => {
+    server = new S3Server(found.program ?? '');
+    await server.start();
+  });
   afterAll(() => server.close());
   beforeEach(async () => {
     place = await server.bucket();

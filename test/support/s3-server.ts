@@ -54,7 +54,8 @@ export class S3Server {
   async start(): Promise<void> {
     for (const name of PORTS)
       while (!this.ports.has(name)) {
-        const port = await tryPort(0);
+        // Below the range from which systems take ports for outgoing connections: those would come in between, or at a restart.
+        const port = await tryPort(10_000 + Math.floor(Math.random() * 22_000));
         if (port !== undefined && ![...this.ports.values()].includes(port)) this.ports.set(name, port);
       }
     this.endpoint = `http://127.0.0.1:${this.ports.get('s3.port')}`;
