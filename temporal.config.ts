@@ -8,6 +8,8 @@ import { STAGES, StageKind } from './schemas/stage.ts';
 import type { StageRule } from './schemas/run.ts';
 
 const env = process.env;
+// Else the S3 client prints eight lines about Node 20 with every command.
+if (env.STARTRAIL_STORE) env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 /** Two unless told otherwise, on any machine: the count is part of the fingerprint, and small models gain nothing from more. */
 const threads = Number(env.STARTRAIL_ENGINE_THREADS ?? 2);
 
@@ -30,6 +32,13 @@ export const taskQueues = {
 } as const;
 export type Role = keyof typeof taskQueues;
 
+/** One activity works on the engine, the next is at hand. */
+const concurrency: Record<Role, number> = { control: 4, sample: 2, verify: 2, train: 1 };
+for (const each of (env.STARTRAIL_CONCURRENCY ?? '').split(',').filter(Boolean)) {
+  const [role = '', count] = each.split('=');
+  concurrency[role as Role] = Number(count);
+}
+
 export const settings = {
   /** Everything of this machine: server database, store, logs, lock. */
   home: path.resolve(env.STARTRAIL_HOME ?? '.startrail'),
@@ -40,6 +49,13 @@ export const settings = {
       ? ({ mode: 'embedded', namespace: 'default' } as const)
       : ({ mode: 'remote', address: env.STARTRAIL_ADDRESS, namespace: env.STARTRAIL_NAMESPACE ?? 'default' } as const),
 
+  /** Artifacts, memo and run documents: a folder in the home, or with an s3:// URL a bucket that several machines share. */
+  store: {
+    url: env.STARTRAIL_STORE || undefined,
+    region: env.STARTRAIL_S3_REGION ?? env.AWS_REGION ?? 'us-east-1',
+    endpoint: env.STARTRAIL_S3_ENDPOINT || undefined,
+  },
+
   engines: {
     tfjs: { kind: 'tfjs', threads, lanes: threads > 1 ? threads : 0, hungAfterMs: 60_000 },
     scripted: { kind: 'scripted', threads: 1, lanes: 0, hungAfterMs: 5_000 },
@@ -48,6 +64,12 @@ export const settings = {
 
   /** A snapshot inside a fine-tune every so often: what a kill costs at most. The bytes that come out do not depend on it. */
   snapshotEveryMs: Number(env.STARTRAIL_SNAPSHOT_MS ?? 5_000),
+
+  /** Activities of each role that a worker runs at once, e.g. STARTRAIL_CONCURRENCY=sample=4,verify=8. Workers check it. */
+  concurrency,
+
+  /** What is under way when a worker is told to end may take so long to be finished; after that others do it again. */
+  shutdownGraceMs: Number(env.STARTRAIL_SHUTDOWN_GRACE_MS ?? 2_000),
 
   /** Shards of one stage under way at once: one works, the next is at hand. A cluster wants two for each of its workers. */
   shardsInFlight: Number(env.STARTRAIL_SHARDS_IN_FLIGHT ?? 2),

@@ -22,6 +22,8 @@ export default defineConfig(({ mode }) => {
       hookTimeout: 120_000,
       // Tests start servers and engines of several threads each; more files at once only make each other time out.
       maxWorkers: mode === 'test' ? 2 : 1,
+      // Else the S3 client prints eight lines about Node 20 in every file that loads it.
+      env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
       // Native libraries (TensorFlow, the SDK's core) want a process, not a worker thread.
       pool: 'forks',
     },

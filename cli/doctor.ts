@@ -10,6 +10,8 @@ import { promisify } from 'node:util';
 import { SETUP_CURE } from './embedded.ts';
 import { EXIT } from './exit.ts';
 import { checkFormat, homePaths, livingOwner, readJson } from './home.ts';
+import { isShared, openStore } from '../store/open.ts';
+import { settings } from '../temporal.config.ts';
 import { locateTemporal } from '../scripts/setup/locate.mjs';
 import type { Context } from './parts.ts';
 import { Ports, tryPort } from './ports.ts';
@@ -114,6 +116,18 @@ function checkHome(home: string): Check[] {
   return checks;
 }
 
+/** A bucket is tried with the very puts that a run rests on. */
+async function checkStore(home: string): Promise<Check[]> {
+  if (!isShared(settings.store)) return [];
+  try {
+    const store = await openStore(home, settings.store, { probeNow: true });
+    return [ok('store', `${store.location} · conditional puts`)];
+  } catch (error) {
+    const [found = '', cure] = (error instanceof Error ? error.message : String(error)).split(/\. (?=[A-Z])/);
+    return [missing('store', found, cure ?? 'see docs/howto/cluster.md')];
+  }
+}
+
 async function checkOwner(home: string): Promise<Check[]> {
   const paths = homePaths(home);
   const owner = livingOwner(paths);
@@ -140,12 +154,13 @@ async function checkOwner(home: string): Promise<Check[]> {
 
 export async function doctor(context: Context): Promise<number> {
   const { terminal } = context;
-  const [tensorflow, temporal, owner] = await Promise.all([
+  const [tensorflow, temporal, owner, store] = await Promise.all([
     checkTensorflow(),
     context.server.mode === 'embedded'
       ? checkTemporal()
       : Promise.resolve(ok('temporal', `server at ${context.server.address}`)),
     checkOwner(context.home),
+    checkStore(context.home),
   ]);
   const checks = [
     checkNode(process.versions.node),
@@ -153,6 +168,7 @@ export async function doctor(context: Context): Promise<number> {
     tensorflow,
     temporal,
     ...checkHome(context.home),
+    ...store,
     ...owner,
   ];
   const able = checks.every((check) => check.state !== 'missing');

@@ -10,6 +10,8 @@ export interface Told {
   /** "iteration/stage" that were told as done. */
   stages: Set<string>;
   retries: Set<string>;
+  /** The store does not answer, and that was told. */
+  storeAway: boolean;
   stuck: string | null;
 }
 export const nothingTold = (): Told => ({
@@ -18,8 +20,11 @@ export const nothingTold = (): Told => ({
   status: '',
   stages: new Set(),
   retries: new Set(),
+  storeAway: false,
   stuck: null,
 });
+
+const isAway = ({ message }: Look['retries'][number]): boolean => message.startsWith('StoreUnreachable');
 
 export function recordLine(record: IterationSummary): string {
   const { ledger } = record;
@@ -63,7 +68,13 @@ export function newLines(told: Told, look: Look): string[] {
       told.status = progress.status;
     }
   }
+  // One word at its beginning and one at its end, however many shards wait and however often each tries.
+  const away = look.retries.find(isAway);
+  if (away && !told.storeAway) lines.push(`waiting for the store · ${away.message}`);
+  if (!away && told.storeAway) lines.push('the store answers again');
+  told.storeAway = away !== undefined;
   for (const retry of look.retries) {
+    if (isAway(retry)) continue;
     const key = `${told.iteration} ${retry.stage} ${retry.attempt} ${retry.message}`;
     if (told.retries.has(key)) continue;
     told.retries.add(key);

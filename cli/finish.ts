@@ -99,17 +99,21 @@ export async function followToEnd(
   }
 }
 
-/** On a server of somebody else's the workers are somebody else's too; without one a run waits in silence. */
+/** On a server of somebody else's the workers are somebody else's too; without one of a role a run waits in silence. */
 async function warnWithoutWorker(session: Session, terminal: Terminal): Promise<void> {
-  const { pollers } = await session.connection.workflowService.describeTaskQueue({
-    namespace: session.client.options.namespace,
-    taskQueue: { name: taskQueues.control },
-    // TASK_QUEUE_TYPE_WORKFLOW
-    taskQueueType: 1,
-  });
-  if ((pollers ?? []).length === 0)
+  const polled = async ([role, queue]: [string, string]) => {
+    const { pollers } = await session.connection.workflowService.describeTaskQueue({
+      namespace: session.client.options.namespace,
+      taskQueue: { name: queue },
+      // TASK_QUEUE_TYPE_WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY
+      taskQueueType: role === 'control' ? 1 : 2,
+    });
+    return (pollers ?? []).length > 0 ? [] : [role];
+  };
+  const lacking = (await Promise.all(Object.entries(taskQueues).map(polled))).flat();
+  if (lacking.length > 0)
     terminal.say(
-      `no worker polls '${taskQueues.control}' at ${session.address}; start one: node --import tsx workers/main.ts --role all --address ${session.address}`,
+      `no worker at ${session.address} takes the work of ${lacking.join(', ')}; start one: node --import tsx workers/main.ts --role ${lacking.join(',')} --address ${session.address}`,
     );
 }
 

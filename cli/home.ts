@@ -4,6 +4,7 @@
  *   format.json   version of this layout          lock/         who owns it (lock.ts)
  *   owner.json    the owner's server and worker   ports.json    chosen once and kept
  *   temporal.db   the server's database           store/        artifacts, memo, run documents
+ *   cache/        copies of what lies in a bucket, where the settings name one
  *   logs/         server.log, worker.log          reports/<run>/
  *
  * `owner.json` is for others to attach and for the next owner to clean up after a dead one; only the lock says who owns.

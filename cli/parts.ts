@@ -1,6 +1,6 @@
 /** What the commands share: settings, store, where the Temporal CLI is. Tests make a context of their own. */
 import { existsSync } from 'node:fs';
-import { createLocalStore } from '../store/local.ts';
+import { isShared, openStore as openNamedStore } from '../store/open.ts';
 import { locateBinding, locateTemporal } from '../scripts/setup/locate.mjs';
 import type { Store } from '../store/store.ts';
 import { settings } from '../temporal.config.ts';
@@ -20,13 +20,14 @@ export interface Context {
 
 export const contextOf = (terminal: Terminal): Context => ({ home: settings.home, server: settings.server, terminal });
 
-export const openStore = (home: string): Promise<Store> => createLocalStore(homePaths(home).store);
+/** The store the settings name: a folder of the home, or a bucket. */
+export const openStore = (home: string): Promise<Store> => openNamedStore(home, settings.store);
 
-/** The store of a home that is there, for commands that only read; they make nothing. */
+/** The store if it is there, for commands that only read; without a bucket they make nothing. */
 export async function readStore(home: string): Promise<Store | undefined> {
   const paths = homePaths(home);
   checkFormat(paths);
-  return existsSync(paths.store) ? openStore(home) : undefined;
+  return isShared(settings.store) || existsSync(paths.store) ? openStore(home) : undefined;
 }
 
 /** Loaded when it is needed: the client of Temporal takes a third of a second, and most commands read the store alone. */

@@ -20,6 +20,7 @@ export const workerProgram = (): string[] => [
   '--import',
   import.meta.resolve('tsx'),
   path.join(checkout, 'workers', 'main.ts'),
+  '--owned',
 ];
 
 /** What stands in the command line of this home's worker. */

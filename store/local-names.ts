@@ -1,59 +1,31 @@
 /**
- * Named documents of a local store: names/memo/ab12….json, each { "check": "sha256:…", "value": … }.
- *
- * `check` is taken over the value's canonical JSON, so a torn or flipped document is noticed. Memo entries and the index of
- * producers are a cache: a damaged one is set aside and counts as absent. Others are the only copy: that is an error.
+ * Named documents of a local store as files: names/memo/ab12….json; what stands in them: documents.ts.
  */
-import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { canonicalJson } from '../schemas/canonical.ts';
+import {
+  asReadBack,
+  checkOf,
+  damagedDocument,
+  documentBytes,
+  folderOfPrefix,
+  isCache,
+  keyOfName,
+  nameOfKey,
+  parseDocument,
+} from './documents.ts';
 import { type DurableFiles, errno, stampOf } from './durable-files.ts';
 import { type Store, StoreError } from './store.ts';
 
 type Names = Pick<Store, 'getName' | 'createName' | 'replaceName' | 'removeName' | 'listNames'>;
 
-const CACHES = ['memo/', 'producers/'];
 const TRIES = 20;
 
-const checkOf = (canonical: string) => `sha256:${createHash('sha256').update(canonical).digest('hex')}`;
-
-/** One path segment, safe on file systems that ignore case; a dot never stands without "!", so no folder looks like a file. */
-function encodeSegment(segment: string): string {
-  const encoded = [...segment]
-    .map((char) => {
-      if (/[a-z0-9_-]/.test(char)) return char;
-      if (/[A-Z]/.test(char)) return `!${char.toLowerCase()}`;
-      if (char === '.') return '!.';
-      return [...Buffer.from(char)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
-    })
-    .join('');
-  if (encoded === '' || encoded.length > 240) {
-    throw new RangeError(`store name: each part between slashes needs 1 to about 100 characters, found "${segment}"`);
-  }
-  return encoded;
-}
-
-const decodeSegment = (encoded: string) =>
-  decodeURIComponent(encoded.replaceAll(/!(.)/g, (_, char: string) => char.toUpperCase()));
-
-function parse(bytes: Buffer): { value: unknown } | undefined {
-  try {
-    const document = JSON.parse(bytes.toString('utf8')) as { check?: unknown; value?: unknown };
-    if (document.check !== checkOf(canonicalJson(document.value))) return undefined;
-    return { value: document.value };
-  } catch {
-    return undefined;
-  }
-}
-
 /** The file of a document in the local store at `folder`. */
-export const nameFile = (folder: string, name: string): string =>
-  `${path.join(folder, 'names', ...name.split('/').map(encodeSegment))}.json`;
+export const nameFile = (folder: string, name: string): string => path.join(folder, keyOfName(name));
 
 /** The names part of a local store; all documents of one name go through link or rename, so readers see whole ones. */
 export function localNames(files: DurableFiles): Names {
   const { fs } = files;
-  const root = path.join(files.folder, 'names');
   const fileOf = (name: string) => nameFile(files.folder, name);
 
   const readBytes = async (file: string): Promise<Buffer> => {
@@ -65,10 +37,7 @@ export function localNames(files: DurableFiles): Names {
     }
   };
 
-  const writeValue = (value: unknown): Promise<string> => {
-    const canonical = canonicalJson(value);
-    return files.writeTemporary(Buffer.from(`{"check":"${checkOf(canonical)}","value":${canonical}}\n`), 0o644);
-  };
+  const writeValue = (value: unknown): Promise<string> => files.writeTemporary(documentBytes(value), 0o644);
 
   async function getName(name: string): Promise<unknown> {
     const file = fileOf(name);
@@ -83,16 +52,11 @@ export function localNames(files: DurableFiles): Names {
           if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return undefined;
           throw error;
         }
-        const found = parse(bytes);
+        const found = parseDocument(bytes);
         if (found !== undefined) return found.value;
-        if (!CACHES.some((prefix) => name.startsWith(prefix))) {
-          throw new StoreError(
-            'ArtifactDamaged',
-            `the document ${name} is torn or altered: ${file}. Put it back from a copy, or remove it to start without it.`,
-          );
-        }
+        if (!isCache(name)) throw damagedDocument(name, file);
         const label = `name-${checkOf(name).slice(7, 39)}`;
-        const isDamaged = async (moved: string) => parse(await readBytes(moved)) === undefined;
+        const isDamaged = async (moved: string) => parseDocument(await readBytes(moved)) === undefined;
         if ((await files.setAside(file, stamp, label, isDamaged)) !== 'changed') return undefined;
       }
       throw new StoreError('StoreUnreachable', `the document ${name} keeps changing while it is read: ${file}`);
@@ -115,8 +79,7 @@ export function localNames(files: DurableFiles): Names {
             await files.removeIfThere(temporary);
           }
         });
-        // As it would be read back: without what JSON drops.
-        if (created) return { created, value: JSON.parse(canonicalJson(value)) as unknown };
+        if (created) return { created, value: asReadBack(value) };
       }
       throw new StoreError('StoreUnreachable', `the document ${name} keeps changing while it is written: ${file}`);
     },
@@ -150,26 +113,23 @@ export function localNames(files: DurableFiles): Names {
     },
 
     async listNames(prefix) {
-      const above = prefix.split('/').slice(0, -1);
       const names: string[] = [];
-      const walk = async (folder: string, name: string): Promise<void> => {
+      const walk = async (key: string): Promise<void> => {
+        const folder = path.join(files.folder, key);
         const entries = await fs.readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
           if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return [];
           throw error;
         });
         for (const entry of entries) {
-          if (entry.isDirectory()) {
-            const below = `${name}${decodeSegment(entry.name)}/`;
-            if (below.startsWith(prefix) || prefix.startsWith(below)) await walk(path.join(folder, entry.name), below);
-          } else if (entry.name.endsWith('.json')) {
-            names.push(name + decodeSegment(entry.name.slice(0, -'.json'.length)));
+          if (entry.isDirectory()) await walk(`${key}${entry.name}/`);
+          else {
+            const name = nameOfKey(key + entry.name);
+            if (name?.startsWith(prefix)) names.push(name);
           }
         }
       };
-      await files.guard(`list ${prefix}`, 'read', () =>
-        walk(path.join(root, ...above.map(encodeSegment)), above.map((segment) => `${segment}/`).join('')),
-      );
-      return names.filter((name) => name.startsWith(prefix)).sort();
+      await files.guard(`list ${prefix}`, 'read', () => walk(folderOfPrefix(prefix)));
+      return names.sort();
     },
   };
 }

@@ -2,9 +2,10 @@
  * The worker: composition root of activities, engines, store and Temporal.
  *
  *   node --import tsx workers/main.ts --role all --home .startrail --address 127.0.0.1:7233 --namespace default
+ *   node --import tsx workers/main.ts --role train,sample …        on a machine of a cluster; see docs/howto/cluster.md
  *
- * Prints one JSON line when it polls: {"event":"ready"}. Ends, with its engine, when standard input closes (its owner is
- * gone), or on SIGTERM/SIGINT after the shard under way had its grace time.
+ * Prints one JSON line when it polls: {"event":"ready"}. Ends, with its engine, on SIGTERM/SIGINT after the shards under way
+ * had their grace time (settings.shutdownGraceMs), and with `--owned` when standard input closes: its owner is gone.
  */
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
@@ -16,7 +17,7 @@ import type { Engine } from '../engine/engine.ts';
 import { createHostedEngine } from '../engine/host.ts';
 import { createLanedEngine } from '../engine/lanes.ts';
 import { recipeById, recipeIds } from '../recipes/index.ts';
-import { createLocalStore } from '../store/local.ts';
+import { openStore } from '../store/open.ts';
 import { taskById, taskIds } from '../tasks/index.ts';
 import { settings, stageRules, taskQueues } from '../temporal.config.ts';
 import type { EngineSettings, Role } from '../temporal.config.ts';
@@ -28,14 +29,14 @@ const { values: args } = parseArgs({
     role: { type: 'string', default: 'all' },
     home: { type: 'string', default: settings.home },
     address: { type: 'string' },
-    namespace: { type: 'string', default: 'default' },
+    namespace: { type: 'string', default: settings.server.namespace },
+    /** Standard input belongs to an owner: when it closes, he is gone. A service's input is closed from the start. */
+    owned: { type: 'boolean', default: false },
     /** Workflow code of an earlier version that the home has kept, by its name in a run's document. */
     bundle: { type: 'string' },
   },
 });
 const say = (event: object) => process.stdout.write(`${JSON.stringify(event)}\n`);
-/** Activities of a role that may run at once: one works on the engine, the next is at hand. */
-const CONCURRENCY: Record<Role, number> = { control: 4, sample: 2, verify: 2, train: 1 };
 
 /** An engine in child processes, started at its first request: one that trains, and lanes that sample. */
 function startEngine({ kind, threads, lanes, hungAfterMs }: EngineSettings, log: (line: string) => void): Engine {
@@ -47,17 +48,23 @@ function startEngine({ kind, threads, lanes, hungAfterMs }: EngineSettings, log:
 const bundleOf = (home: string): Promise<string> =>
   args.bundle === undefined ? workflowBundle(home) : keptBundle(home, args.bundle);
 
+/** Throws InvalidInput for a role that does not exist, or that is to run less than one activity. */
+function checkRoles(asked: Role[]): void {
+  const all = Object.keys(taskQueues);
+  const invalid = (message: string) => Object.assign(new Error(message), { code: 'InvalidInput' });
+  for (const role of asked) if (!all.includes(role)) throw invalid(`no role ${role}; there are all, ${all.join(', ')}`);
+  for (const [role, count] of Object.entries(settings.concurrency))
+    if (!all.includes(role) || !Number.isInteger(count) || count < 1)
+      throw invalid(`STARTRAIL_CONCURRENCY has ${role}=${count}; expected role=1 or more, of ${all.join(', ')}`);
+}
+
 async function main(): Promise<void> {
   const home = path.resolve(args.home);
   const log = createLog(home, 'worker', settings.log.level);
   installRuntimeLog(log);
   const address = args.address ?? (settings.server.mode === 'remote' ? settings.server.address : '127.0.0.1:7233');
   const roles = args.role === 'all' ? (Object.keys(taskQueues) as Role[]) : (args.role.split(',') as Role[]);
-  for (const role of roles)
-    if (!(role in taskQueues))
-      throw Object.assign(new Error(`no role ${role}; there are all, ${Object.keys(taskQueues).join(', ')}`), {
-        code: 'InvalidInput',
-      });
+  checkRoles(roles);
 
   const engines = new Map(
     Object.entries(settings.engines).map(([name, engine]) => [
@@ -67,7 +74,7 @@ async function main(): Promise<void> {
   );
   const spans = path.join(home, 'logs', 'spans.jsonl');
   const deps: Dependencies = {
-    store: await createLocalStore(path.join(home, 'store')),
+    store: await openStore(home, settings.store, { probeNow: true }),
     engine: (name) => engines.get(name),
     engineNames: [...engines.keys()],
     defaultEngine: settings.defaultEngine,
@@ -99,9 +106,9 @@ async function main(): Promise<void> {
         taskQueue: taskQueues[role],
         activities,
         ...(role === 'control' && codePath ? { workflowBundle: { codePath } } : {}),
-        maxConcurrentActivityTaskExecutions: CONCURRENCY[role],
-        shutdownGraceTime: '2s',
-        shutdownForceTime: '6s',
+        maxConcurrentActivityTaskExecutions: settings.concurrency[role],
+        shutdownGraceTime: settings.shutdownGraceMs,
+        shutdownForceTime: settings.shutdownGraceMs + 4_000,
         // Fresh progress in the UI, and a cancel that is heard within a second or two.
         maxHeartbeatThrottleInterval: '1s',
         defaultHeartbeatThrottleInterval: '1s',
@@ -120,13 +127,15 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
-  process.stdin.on('end', () => {
-    // The owner is gone: nobody will restart us or end us, so the engine must not outlive this moment.
-    log.info('owner is gone');
-    for (const engine of engines.values()) void engine.close();
-    process.exit(0);
-  });
-  process.stdin.resume();
+  if (args.owned) {
+    process.stdin.on('end', () => {
+      // The owner is gone: nobody will restart us or end us, so the engine must not outlive this moment.
+      log.info('owner is gone');
+      for (const engine of engines.values()) void engine.close();
+      process.exit(0);
+    });
+    process.stdin.resume();
+  }
 
   const running = Promise.all(workers.map((worker) => worker.run()));
   say({ event: 'ready', pid: process.pid, roles });

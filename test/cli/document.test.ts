@@ -87,6 +87,21 @@ describe('lines', () => {
     expect(newLines(told, look(2, 2, 'waiting'))).toEqual(['waiting: the engine died']);
   });
 
+  test('an absent store is told once with its cure, however often shards try, and its return too', () => {
+    const told = nothingTold();
+    newLines(told, look(0, 0));
+    const away = (attempt: number, stage = 'generate') => ({
+      ...look(0, 0),
+      retries: [{ stage, attempt, message: `StoreUnreachable: the store s3://b/ for ${attempt} s. Start it again.` }],
+    });
+    expect(newLines(told, away(2))).toEqual([
+      'waiting for the store · StoreUnreachable: the store s3://b/ for 2 s. Start it again.',
+    ]);
+    expect([...newLines(told, away(3)), ...newLines(told, away(2, 'verify'))]).toEqual([]);
+    expect(newLines(told, look(0, 0))).toEqual(['the store answers again']);
+    expect(newLines(told, away(2))).toHaveLength(1);
+  });
+
   test('what a model says cannot steer the terminal', () => {
     expect(clean('a\u001b[31mb\u0007\u009bc\n')).toBe('a[31mbc\n');
   });
