@@ -5,9 +5,11 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { collectGarbage, DAY_MS } from '../store/collect.ts';
+import { isShared } from '../store/open.ts';
+import { settings } from '../temporal.config.ts';
 import { EXIT } from './exit.ts';
 import { homePaths } from './home.ts';
-import { readStore } from './parts.ts';
+import { readStore, usage } from './parts.ts';
 import type { Context } from './parts.ts';
 import { byteSize } from './terminal.ts';
 
@@ -27,6 +29,8 @@ function oldBundles(folder: string, needed: Set<string>): { name: string; bytes:
 export async function gc(context: Context, options: { dryRun?: boolean }): Promise<number> {
   const { terminal } = context;
   const dryRun = options.dryRun ?? false;
+  if (isShared(settings.store))
+    throw usage('`gc` cleans a store in a home; in a bucket, remove whole prefixes whose runs nobody wants any more');
   const store = await readStore(context.home);
   if (!store) {
     terminal.say('no store here; nothing to remove');

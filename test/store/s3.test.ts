@@ -14,7 +14,10 @@ import type { Double, Fate } from '../support/s3-doubles.ts';
 import { findS3Server, KEY_ENVIRONMENT, S3Server } from '../support/s3-server.ts';
 
 const SECRET = KEY_ENVIRONMENT.AWS_SECRET_ACCESS_KEY;
+/** Where the server is meant to stay away. */
 const HASTY = { idleMs: 1_000, patienceMs: 1_500 };
+/** A new bucket's first write may take seconds where other suites have the processor. */
+const PATIENT = { idleMs: 10_000, patienceMs: 25_000 };
 const folders: string[] = [];
 const doubles: Double[] = [];
 const newFolder = async () => {
@@ -47,7 +50,7 @@ describe.skipIf(found.program === undefined)('a store in a bucket of a real serv
   });
 
   /** Each call is another machine: nothing on disk is shared. */
-  const host = async (at: S3Place = place) => createS3Store(at, await newFolder(), { patience: HASTY });
+  const host = async (at: S3Place = place, patience = PATIENT) => createS3Store(at, await newFolder(), { patience });
   const through = async (fateOf: (method: string, url: string) => Fate): Promise<Store> => {
     const proxy = await startProxy(server.endpoint, fateOf);
     doubles.push(proxy);
@@ -162,7 +165,7 @@ describe.skipIf(found.program === undefined)('a store in a bucket of a real serv
   });
 
   it('an outage is an error with place, cause and cure, never an answer; a short one is waited for', async () => {
-    const store = await host();
+    const store = await host(place, HASTY);
     const { digest } = await store.put('abc');
     server.freeze();
     try {
