@@ -165,8 +165,8 @@ describe.skipIf(found.program === undefined)('a store in a bucket of a real serv
   });
 
   it('an outage is an error with place, cause and cure, never an answer; a short one is waited for', async () => {
+    const { digest } = await (await host()).put('abc');
     const store = await host(place, HASTY);
-    const { digest } = await store.put('abc');
     server.freeze();
     try {
       const unreachable = {
@@ -217,7 +217,7 @@ describe.skipIf(found.program === undefined)('a store in a bucket of a real serv
   });
 
   it('is accepted by its probe, which leaves nothing behind', async () => {
-    await createS3Store(place, await newFolder(), { patience: HASTY, probeNow: true });
+    await createS3Store(place, await newFolder(), { patience: PATIENT, probeNow: true });
     expect(await keys('')).toEqual([]);
   });
 });
