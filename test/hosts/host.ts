@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -112,6 +112,16 @@ export class Host {
     child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString()));
     child.stderr?.on('data', (chunk: Buffer) => (err += chunk.toString()));
     return { out: () => out, err: () => err, ended: new Promise((done) => child.once('close', done)) };
+  }
+
+  /** A fine-tune is under way here and has written a snapshot. */
+  trainsNow(): boolean {
+    const scratch = path.join(this.home, 'cache', 'scratch');
+    if (!existsSync(scratch)) return false;
+    return readdirSync(scratch).some((folder) => {
+      const snapshots = path.join(scratch, folder, 'snapshots');
+      return existsSync(snapshots) && readdirSync(snapshots).length > 0;
+    });
   }
 
   /** What this machine did, in order. */

@@ -5,7 +5,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findS3Server } from '../support/s3-server.ts';
 import { Cluster } from './cluster.ts';
-import { pause, until } from './host.ts';
+import { until } from './host.ts';
 import type { Host } from './host.ts';
 
 const found = await findS3Server();
@@ -61,7 +61,7 @@ describe.skipIf(found.program === undefined)('a run on several machines', () => 
 
   it.each([
     { run: 'sampling', stage: '1/free', graceMs: 2_000, least: 0, most: 4 },
-    { run: 'training', stage: '1/kept', graceMs: 500, least: 1, most: 1 },
+    { run: 'training', stage: '1/kept', graceMs: 50, least: 1, most: 1 },
     { run: 'patient', stage: '1/kept', graceMs: 90_000, least: 0, most: 0 },
   ])(
     'a worker that is told to end ($run, $graceMs ms of grace) loses $least to $most attempts and leaves nothing behind',
@@ -72,7 +72,7 @@ describe.skipIf(found.program === undefined)('a run on several machines', () => 
       await Promise.all([a?.startWorker('all', grace), b?.startWorker('control,sample,verify')]);
       const followed = cluster.follow(person, run);
       await underWay(run, stage, cluster.worked);
-      if (stage === '1/kept') await pause(1_000);
+      if (stage === '1/kept') await until('a snapshot of the fine-tune', 60_000, () => a?.trainsNow());
       const { code, seconds, left } = (await a?.endWorker()) ?? {};
       expect({ code, left }).toEqual({ code: 0, left: 0 });
       // Grace, 4 s until work that does not listen is cut off, and a busy machine.
