@@ -1,5 +1,5 @@
 /** `abandon <run>`: a run that waits after a failure ends as failed. */
-import { isFinal } from './exit.ts';
+import { isFinal } from '../schemas/run.ts';
 import type { Context } from './parts.ts';
 import { steer } from './steer.ts';
 

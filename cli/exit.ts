@@ -36,8 +36,6 @@ const BY_STATUS: Record<RunStatus, ExitCode> = {
 };
 export const exitOfStatus = (status: RunStatus): ExitCode => BY_STATUS[status];
 
-export const isFinal = (status: RunStatus): boolean => !['running', 'paused', 'waiting'].includes(status);
-
 const errnoOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 

@@ -1,4 +1,5 @@
 /** From "there is a run" to the exit code: follow it, then table, report, document. Shared by `run` and `watch`. */
+import { isFinal } from '../schemas/run.ts';
 import path from 'node:path';
 import { writeReport } from '../report/report.ts';
 import { runTable } from '../report/table.ts';
@@ -6,7 +7,7 @@ import type { RunDocument, RunInput } from '../schemas/run.ts';
 import type { Store } from '../store/store.ts';
 import { taskQueues } from '../temporal.config.ts';
 import { contractJson, emptyDocument, readRun, withStatus, writeRun } from './document.ts';
-import { asCliError, CliError, EXIT, exitOfStatus, isFinal } from './exit.ts';
+import { asCliError, CliError, EXIT, exitOfStatus } from './exit.ts';
 import { Detached, follow } from './follow.ts';
 import type { Followed } from './follow.ts';
 import { homePaths } from './home.ts';

@@ -9,12 +9,12 @@ import { taskById } from '../tasks/index.ts';
 import { checkDisk } from './disk.ts';
 import { readRun, runIds } from './document.ts';
 import { estimate } from './estimate.ts';
-import { CliError, EXIT } from './exit.ts';
-import { followToEnd, listenForLeave } from './finish.ts';
-import { checkEngine, session as newSession } from './parts.ts';
+import { followToEnd } from './finish.ts';
+import { checkEngine } from './parts.ts';
 import type { Context } from './parts.ts';
-import { asInput, resolvedRun, storedRun } from './recorded.ts';
-import { runExists, startRun } from './start.ts';
+import { asInput } from './plan.ts';
+import { resolvedRun, reusedLine, storedRun } from './recorded.ts';
+import { beginRun } from './start.ts';
 
 export interface ForkOptions {
   from: number;
@@ -56,20 +56,8 @@ export async function fork(context: Context, origin: string, options: ForkOption
   const task = taskById(document.task);
   checkDisk(context.home, task ? estimate({ filled, task, parameters, engine }, []).diskBytes : 0);
   const taken = await runIds(store);
-  if (options.runId !== undefined && taken.includes(options.runId)) throw runExists(options.runId);
-  const leaving = listenForLeave();
-  const session = await newSession(context, 'fork');
-  leaving.orderly();
-  let runId: string;
-  try {
-    if (leaving.signal.aborted)
-      throw new CliError(EXIT.detached, 'Interrupted', 'interrupted before the fork was started');
-    runId = await startRun(session, input, options.runId, (names) => chooseForkId(origin, options.from, names), taken);
-  } catch (error) {
-    await session.close();
-    leaving.done();
-    throw error;
-  }
+  const choose = (names: string[]) => chooseForkId(origin, options.from, names);
+  const { session, runId, leaving } = await beginRun(context, 'fork', input, { wanted: options.runId, choose, taken });
   terminal.say(
     `fork ${runId} started; it shares ${shared.length} iterations (0 to ${shared.length - 1}) with ${origin}`,
   );
@@ -83,9 +71,6 @@ export async function fork(context: Context, origin: string, options: ForkOption
 export function sharedWork(document: RunDocument, from: number): string[] {
   return document.iterations.slice(from).flatMap(({ n, stages, shards }) => {
     if (stages === undefined || shards.reused === 0) return [];
-    const redone = Object.entries(stages).filter(([, counts]) => counts.redone > 0);
-    const names = redone.map(([name]) => name).join(', ');
-    const all = Object.keys(stages).length;
-    return `iteration ${n}: ${all - redone.length} of ${all} stages reused, ${redone.length} re-done${names === '' ? '' : ` (${names})`} · shards ${shards.reused} reused, ${shards.redone} re-done`;
+    return `iteration ${n}: ${reusedLine(stages, shards, ' stages')}`;
   });
 }

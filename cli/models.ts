@@ -12,10 +12,10 @@ import type { ModelEntry, NumberedEvent } from '../schemas/models.ts';
 import type { RunDocument } from '../schemas/run.ts';
 import { appendEvent, readEvents, tasksWithModels } from '../store/models.ts';
 import type { Store } from '../store/store.ts';
-import { readRun, runIds, unknownRun } from './document.ts';
 import { CliError, EXIT } from './exit.ts';
 import { readStore } from './parts.ts';
 import type { Context } from './parts.ts';
+import { storedRun } from './recorded.ts';
 
 export interface PromoteOptions {
   run: string;
@@ -107,9 +107,7 @@ function tell(context: Context, task: string, events: NumberedEvent[], did: Numb
 }
 
 export async function promoteModel(context: Context, task: string, options: PromoteOptions): Promise<number> {
-  const store = await readStore(context.home);
-  const document = store && (await readRun(store, options.run));
-  if (!store || !document) throw unknownRun(options.run, store ? await runIds(store) : []);
+  const { store, document } = await storedRun(context, options.run);
   const entry = entryOf(document, task, options.iteration);
   const { digest } = entry.model.checkpoint;
   if (!(await store.has(digest)))

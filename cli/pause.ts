@@ -1,5 +1,5 @@
 /** `pause <run>`: no new shard starts; the one under way is finished. */
-import { isFinal } from './exit.ts';
+import { isFinal } from '../schemas/run.ts';
 import type { Context } from './parts.ts';
 import { steer } from './steer.ts';
 

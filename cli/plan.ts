@@ -11,10 +11,20 @@ import { taskById, taskIds } from '../tasks/index.ts';
 import { settings } from '../temporal.config.ts';
 import { CliError, EXIT } from './exit.ts';
 
-/** Throws InvalidInput (exit 2) with every field that is wrong. */
-export function planInput(input: RunInput): Plan {
+/** Runs a check of the worker's here; its InvalidInput becomes exit 2. */
+export function asInput<T>(check: () => T): T {
   try {
-    return planRun(
+    return check();
+  } catch (error) {
+    if (!(error instanceof ApplicationFailure) || error.type !== 'InvalidInput') throw error;
+    throw new CliError(EXIT.input, 'InvalidInput', error.message, error.details?.[0] ?? null);
+  }
+}
+
+/** Throws InvalidInput (exit 2) with every field that is wrong. */
+export const planInput = (input: RunInput): Plan =>
+  asInput(() =>
+    planRun(
       {
         recipe: recipeById,
         recipeIds: recipeIds(),
@@ -24,9 +34,5 @@ export function planInput(input: RunInput): Plan {
         defaultEngine: settings.defaultEngine,
       },
       input,
-    );
-  } catch (error) {
-    if (!(error instanceof ApplicationFailure) || error.type !== 'InvalidInput') throw error;
-    throw new CliError(EXIT.input, 'InvalidInput', error.message, error.details?.[0] ?? null);
-  }
-}
+    ),
+  );

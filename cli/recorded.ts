@@ -1,5 +1,4 @@
 /** Runs and iterations that a command names, from the store; each unknown one is a sentence and exit 2. */
-import { ApplicationFailure } from '@temporalio/common';
 import type { IterationRecord, ResolvedRun, RunDocument } from '../schemas/run.ts';
 import type { Store } from '../store/store.ts';
 import { readRun, runIds, unknownRun } from './document.ts';
@@ -38,12 +37,17 @@ export function resolvedRun(document: RunDocument): RunDocument & { resolved: Re
   );
 }
 
-/** Runs a check of the worker's here; its InvalidInput becomes exit 2. */
-export function asInput<T>(check: () => T): T {
-  try {
-    return check();
-  } catch (error) {
-    if (!(error instanceof ApplicationFailure) || error.type !== 'InvalidInput') throw error;
-    throw new CliError(EXIT.input, 'InvalidInput', error.message, error.details?.[0] ?? null);
-  }
+/** What the memo spared and what was done: the end of `replay` and the lines after a fork. Pure. */
+export function reusedLine(
+  stages: NonNullable<IterationRecord['stages']>,
+  shards: IterationRecord['shards'],
+  what: '' | ' stages',
+): string {
+  const entries = Object.entries(stages);
+  const redone = entries.filter(([, counts]) => counts.redone > 0).map(([name]) => name);
+  const names = redone.length > 0 ? ` (${redone.join(', ')})` : '';
+  return (
+    `${entries.length - redone.length} of ${entries.length}${what} reused, ${redone.length} re-done${names}` +
+    ` · shards ${shards.reused} reused, ${shards.redone} re-done`
+  );
 }

@@ -21,7 +21,7 @@ import { listenForLeave } from './finish.ts';
 import { emptyMemory, look } from './look.ts';
 import { checkEngine, session as newSession } from './parts.ts';
 import type { Context } from './parts.ts';
-import { resolvedRun, sealedIteration, storedRun } from './recorded.ts';
+import { resolvedRun, reusedLine, sealedIteration, storedRun } from './recorded.ts';
 import { pause } from './session.ts';
 import type { Session } from './session.ts';
 
@@ -126,16 +126,11 @@ async function resultOf(context: Context, session: Session, handle: WorkflowHand
 }
 
 function tell({ terminal }: Context, result: ReplayResult, changedNow: boolean): number {
-  const entries = Object.entries(result.stages);
-  const redone = entries.filter(([, counts]) => counts.redone > 0).map(([name]) => name);
   const { recorded, replayed, firstDifference: first, compared } = result;
   terminal.say(`          ${'recorded'.padEnd(71)} replayed`);
   terminal.say(`ledger    ${recorded.ledgerDigest} ${replayed.ledgerDigest}`);
   terminal.say(`weights   ${recorded.weightsDigest} ${replayed.weightsDigest}`);
-  terminal.say(
-    `stages    ${entries.length - redone.length} of ${entries.length} reused, ${redone.length} re-done` +
-      `${redone.length > 0 ? ` (${redone.join(', ')})` : ''} · shards ${result.reused} reused, ${result.redone} re-done`,
-  );
+  terminal.say(`stages    ${reusedLine(result.stages, result, '')}`);
   if (compared)
     terminal.say(
       `compared  ${compared.equal} shards equal, ${compared.different} different, ${compared.unknown} of which the memo holds no record`,

@@ -1,5 +1,5 @@
 /** `retry <run> [--set path=value …]`: the failed iteration again; changes hold for that iteration alone. */
-import { isFinal } from './exit.ts';
+import { isFinal } from '../schemas/run.ts';
 import type { Context } from './parts.ts';
 import { steer } from './steer.ts';
 

@@ -3,16 +3,15 @@ import { runIds } from './document.ts';
 import { checkDisk } from './disk.ts';
 import { dryRun } from './dry-run.ts';
 import { estimate } from './estimate.ts';
-import { CliError, EXIT } from './exit.ts';
-import { followToEnd, listenForLeave } from './finish.ts';
+import { followToEnd } from './finish.ts';
 import { prepareHome } from './home.ts';
 import { chooseRunId, runInput } from './input.ts';
 import type { RunOptions } from './input.ts';
-import { checkEngine, openStore, session as newSession } from './parts.ts';
+import { checkEngine, openStore } from './parts.ts';
 import type { Context } from './parts.ts';
 import { planInput } from './plan.ts';
 import { names } from './registry.ts';
-import { runExists, startRun } from './start.ts';
+import { beginRun } from './start.ts';
 
 export async function run(context: Context, name: string, options: RunOptions & { dryRun?: boolean }): Promise<number> {
   const { terminal } = context;
@@ -23,20 +22,8 @@ export async function run(context: Context, name: string, options: RunOptions & 
   checkDisk(context.home, estimate(plan, []).diskBytes);
   prepareHome(context.home);
   const taken = await runIds(await openStore(context.home));
-  if (options.runId !== undefined && taken.includes(options.runId)) throw runExists(options.runId);
-  const leaving = listenForLeave();
-  const session = await newSession(context, 'run');
-  leaving.orderly();
-  let runId: string;
-  try {
-    if (leaving.signal.aborted)
-      throw new CliError(EXIT.detached, 'Interrupted', 'interrupted before the run was started');
-    runId = await startRun(session, input, options.runId, (names) => chooseRunId(input, names), taken);
-  } catch (error) {
-    await session.close();
-    leaving.done();
-    throw error;
-  }
+  const choose = (names: string[]) => chooseRunId(input, names);
+  const { session, runId, leaving } = await beginRun(context, 'run', input, { wanted: options.runId, choose, taken });
   terminal.say(
     `run ${runId} started${session.ui === null ? '' : ` · ${session.ui}/namespaces/default/workflows/${runId}`}`,
   );

@@ -2,10 +2,11 @@
  * `show <run>`: its state. The store is enough; where the owner of the home is alive, its server is asked too, so that a run
  * whose code keeps failing does not look as if all were well.
  */
+import { isFinal } from '../schemas/run.ts';
 import { runTable } from '../report/table.ts';
 import type { RunDocument } from '../schemas/run.ts';
 import { contractJson, readRun, runIds, unknownRun, withStatus } from './document.ts';
-import { EXIT, isFinal } from './exit.ts';
+import { EXIT } from './exit.ts';
 import { homePaths, livingOwner } from './home.ts';
 import type { Look } from './look.ts';
 import { readStore, session as newSession } from './parts.ts';

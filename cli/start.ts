@@ -4,10 +4,12 @@ import type { RunInput } from '../schemas/run.ts';
 import { WORKFLOWS } from '../schemas/run.ts';
 import { taskQueues } from '../temporal.config.ts';
 import { CliError, EXIT } from './exit.ts';
-import { reattach } from './parts.ts';
+import { listenForLeave } from './finish.ts';
+import { reattach, session as newSession } from './parts.ts';
+import type { Context } from './parts.ts';
 import type { Session } from './session.ts';
 
-export const runExists = (runId: string): CliError =>
+const runExists = (runId: string): CliError =>
   new CliError(
     EXIT.input,
     'RunExists',
@@ -15,14 +17,36 @@ export const runExists = (runId: string): CliError =>
     { runId },
   );
 
-/** `wanted` or else the next name of `choose` that nobody has. Returns the run id. Throws RunExists. */
-export async function startRun(
-  session: Session,
-  input: RunInput,
-  wanted: string | undefined,
-  choose: (taken: string[]) => string,
-  taken: string[],
-): Promise<string> {
+export interface Name {
+  /** What the person asked for; else the next of `choose` that nobody has. */
+  wanted: string | undefined;
+  choose: (taken: string[]) => string;
+  taken: string[];
+}
+export interface Begun {
+  session: Session;
+  runId: string;
+  leaving: ReturnType<typeof listenForLeave>;
+}
+
+/** A session with the run started in it, to be followed. Throws RunExists, and Interrupted where the person left before. */
+export async function beginRun(context: Context, verb: 'run' | 'fork', input: RunInput, name: Name): Promise<Begun> {
+  if (name.wanted !== undefined && name.taken.includes(name.wanted)) throw runExists(name.wanted);
+  const leaving = listenForLeave();
+  const session = await newSession(context, verb);
+  leaving.orderly();
+  try {
+    if (leaving.signal.aborted)
+      throw new CliError(EXIT.detached, 'Interrupted', `interrupted before the ${verb} was started`);
+    return { session, runId: await startRun(session, input, name), leaving };
+  } catch (error) {
+    await session.close();
+    leaving.done();
+    throw error;
+  }
+}
+
+async function startRun(session: Session, input: RunInput, { wanted, choose, taken }: Name): Promise<string> {
   for (;;) {
     const runId = wanted ?? choose(taken);
     const recipe = typeof input.recipe === 'string' ? input.recipe : input.recipe.id;

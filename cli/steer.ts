@@ -7,10 +7,10 @@
 import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import { existsSync } from 'node:fs';
-import { Progress, QUERIES, UPDATES } from '../schemas/run.ts';
+import { isFinal, Progress, QUERIES, UPDATES } from '../schemas/run.ts';
 import type { RunStatus } from '../schemas/run.ts';
 import { readRun, runIds, unknownRun, withStatus, writeRun } from './document.ts';
-import { CliError, EXIT, isFinal } from './exit.ts';
+import { CliError, EXIT } from './exit.ts';
 import { homePaths } from './home.ts';
 import { emptyMemory, look } from './look.ts';
 import { openStore, readStore, reattach, session as newSession } from './parts.ts';

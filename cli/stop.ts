@@ -1,5 +1,5 @@
 /** `stop <run> [--now]`: ends after the shard under way, or at once, leaving the iteration unsealed. */
-import { isFinal } from './exit.ts';
+import { isFinal } from '../schemas/run.ts';
 import type { Context } from './parts.ts';
 import { steer } from './steer.ts';
 

@@ -1,9 +1,10 @@
 /** `watch <run>`: follows a run, starting the embedded server and worker again where nobody runs them. */
+import { isFinal } from '../schemas/run.ts';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { readRun, runIds, unknownRun } from './document.ts';
-import { CliError, EXIT, exitOfStatus, isFinal } from './exit.ts';
+import { CliError, EXIT, exitOfStatus } from './exit.ts';
 import { followToEnd, listenForLeave, present } from './finish.ts';
 import { homePaths } from './home.ts';
 import { checkEngine, readStore, session as newSession } from './parts.ts';

@@ -171,6 +171,9 @@ export const RunStatus = z.enum([
 ]);
 export type RunStatus = z.infer<typeof RunStatus>;
 
+/** Of a run that nothing can move any more. */
+export const isFinal = (status: RunStatus): boolean => !['running', 'paused', 'waiting'].includes(status);
+
 /** A stage as it stands in a running iteration. */
 export const StageProgress = z.strictObject({
   kind: StageKind,

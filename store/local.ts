@@ -61,22 +61,22 @@ export async function createLocalStore(folder: string, fs: FileSystem = realFile
     }
   }
 
-  async function isThere(file: string): Promise<boolean> {
+  /** When the file was last touched; undefined where there is none. */
+  async function touchedMs(file: string): Promise<number | undefined> {
     try {
-      await fs.stat(file);
-      return true;
+      return (await fs.stat(file)).mtimeMs;
     } catch (error) {
-      if (errno(error) === 'ENOENT') return false;
+      if (errno(error) === 'ENOENT') return undefined;
       throw error;
     }
   }
 
   /** Says to `gc` that this artifact is of use. Once an hour is enough; a store that can't be written has no gc. */
-  async function touch(digest: string): Promise<void> {
+  async function touch(digest: string, lastMs?: number): Promise<void> {
     const file = fileOf(digest);
     const now = new Date();
     try {
-      if (now.getTime() - (await fs.stat(file)).mtimeMs < TOUCH_MS) return;
+      if (now.getTime() - (lastMs ?? (await fs.stat(file)).mtimeMs) < TOUCH_MS) return;
       const known = verified.get(file) === (await stampOf(file, fs));
       await fs.utimes(file, now, now);
       if (known) verified.set(file, await stampOf(file, fs));
@@ -230,9 +230,9 @@ export async function createLocalStore(folder: string, fs: FileSystem = realFile
     open: (digest) => files.guard(`read ${digest}`, 'read', () => verify(digest)),
     has: (digest) =>
       files.guard(`look for ${digest}`, 'read', async () => {
-        const there = await isThere(fileOf(digest));
-        if (there) await touch(digest);
-        return there;
+        const touched = await touchedMs(fileOf(digest));
+        if (touched !== undefined) await touch(digest, touched);
+        return touched !== undefined;
       }),
 
     async scratch(name) {

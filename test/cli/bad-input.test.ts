@@ -1,25 +1,11 @@
 import { existsSync } from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
-import { main } from '../../cli/program.ts';
+import { inProcess } from './fixture/in-process.ts';
 import { tempHome } from './fixture/process.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-/** In this process: a start costs a second, and nothing here may come as far as starting something. */
-async function run(home: string, words: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((out += String(text)), true));
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((err += String(text)), true));
-  const code = await main(words, (terminal) => ({
-    home,
-    server: { mode: 'embedded', namespace: 'default' },
-    terminal,
-  }));
-  vi.restoreAllMocks();
-  return { code, out, err };
-}
 
 const CASES: [words: string, code: string, part: string][] = [
   ['run stra', 'InvalidInput', "did you mean 'star'"],
@@ -41,7 +27,7 @@ const CASES: [words: string, code: string, part: string][] = [
 
 test.each(CASES)('%s ends with 2 and one JSON document; no home is made', async (words, code, part) => {
   const home = tempHome();
-  const told = await run(home, [...words.split(' '), '--json']);
+  const told = await inProcess(home, [...words.split(' '), '--json']);
   expect(told.code).toBe(2);
   const { error } = JSON.parse(told.out) as { error: { code: string; message: string } };
   expect(error.code).toBe(code);
@@ -50,7 +36,7 @@ test.each(CASES)('%s ends with 2 and one JSON document; no home is made', async 
 });
 
 test('without --json the same is one sentence on standard error', async () => {
-  const told = await run(tempHome(), ['run', 'stra']);
+  const told = await inProcess(tempHome(), ['run', 'stra']);
   expect(told).toMatchObject({ code: 2, out: '' });
   expect(told.err).toBe(
     "startrail: InvalidInput: there is no recipe or task 'stra'; did you mean 'star'? " +
@@ -60,10 +46,10 @@ test('without --json the same is one sentence on standard error', async () => {
 
 test('help and an empty list are no errors', async () => {
   const home = tempHome();
-  const help = await run(home, ['--help']);
+  const help = await inProcess(home, ['--help']);
   expect(help.code).toBe(0);
   expect(help.out).toContain('Exit codes');
-  const list = await run(home, ['list', '--json']);
+  const list = await inProcess(home, ['list', '--json']);
   expect(list.code).toBe(0);
   expect(JSON.parse(list.out)).toEqual([]);
   expect(existsSync(home)).toBe(false);

@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { contractJson, withStatus } from '../../cli/document.ts';
 import { estimate, stepsOf } from '../../cli/estimate.ts';
 import { newLines, nothingTold } from '../../cli/events.ts';
-import { asCliError, EXIT, exitOfStatus, isFinal } from '../../cli/exit.ts';
+import { asCliError, EXIT, exitOfStatus } from '../../cli/exit.ts';
 import { runInput } from '../../cli/input.ts';
 import type { Look } from '../../cli/look.ts';
 import { planInput } from '../../cli/plan.ts';
 import { names } from '../../cli/registry.ts';
 import { clean, duration } from '../../cli/terminal.ts';
 import { makeClock } from '../../cli/view.ts';
-import { RunInput, RunStatus } from '../../schemas/run.ts';
+import { isFinal, RunInput, RunStatus } from '../../schemas/run.ts';
 import { StoreError } from '../../store/store.ts';
 import { fakeDocument, fakeSummary } from './fixture/document.ts';
 

@@ -8,7 +8,6 @@ import { writeRun } from '../../cli/document.ts';
 import { chooseForkId, forkInput, sharedWork } from '../../cli/fork.ts';
 import { homePaths, prepareHome } from '../../cli/home.ts';
 import { openStore } from '../../cli/parts.ts';
-import { main } from '../../cli/program.ts';
 import { withOptions } from '../../schemas/changed-options.ts';
 import { RunInput } from '../../schemas/run.ts';
 import type { RunDocument } from '../../schemas/run.ts';
@@ -17,24 +16,13 @@ import type { Recipe } from '../../schemas/recipe.ts';
 import { recipeDifference } from '../../schemas/recipe-difference.ts';
 import { compareRuns, differenceOf } from '../../report/compare.ts';
 import { fakeDocument, fakeResolved } from './fixture/document.ts';
+import { inProcess } from './fixture/in-process.ts';
 import { tempHome } from './fixture/process.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-async function run(home: string, words: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((out += String(text)), true));
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((err += String(text)), true));
-  const code = await main(words, (terminal) => ({
-    home,
-    server: { mode: 'embedded', namespace: 'default' },
-    terminal,
-  }));
-  vi.restoreAllMocks();
-  return { code, out, err };
-}
 const star = recipeById('star') as Recipe;
 const documentFor = (runId: string, last = 3): RunDocument =>
   fakeDocument(runId, RunInput.parse({ recipe: 'star', task: 'addition' }), 'done', null, last);
@@ -60,14 +48,14 @@ describe('what cannot be done is told with exit 2 before anything is started', (
     ['gc --all', 'Usage', '--all'],
   ])('%s', async (words, code, part) => {
     const home = await homeWith('one');
-    const told = await run(home, [...words.split(' '), '--json']);
+    const told = await inProcess(home, [...words.split(' '), '--json']);
     expect(told.code).toBe(2);
     expect(errorOf(told.out)).toMatchObject({ code, message: expect.stringContaining(part) as string });
     expect(existsSync(homePaths(home).database)).toBe(false);
   });
 
   it.each(['replay', 'fork', 'compare', 'diff', 'gc'])('%s --help is an answer', async (verb) => {
-    const told = await run(tempHome(), [verb, '--help']);
+    const told = await inProcess(tempHome(), [verb, '--help']);
     expect(told.code).toBe(0);
     expect(told.out).toContain('--json');
   });
@@ -76,7 +64,7 @@ describe('what cannot be done is told with exit 2 before anything is started', (
 describe('compare', () => {
   it('prints one document; the best iteration with its interval, and the difference to the first run', async () => {
     const home = await homeWith('one', 'two');
-    const told = await run(home, ['compare', 'one', 'two', '--json']);
+    const told = await inProcess(home, ['compare', 'one', 'two', '--json']);
     expect(told.code).toBe(0);
     const { reference, runs } = JSON.parse(told.out) as { reference: string; runs: { runId: string; note: string }[] };
     expect(reference).toBe('one');
@@ -111,7 +99,7 @@ describe('compare', () => {
 
 describe('diff', () => {
   it('names what star has and star-without-hints has not, and nothing where nothing differs', async () => {
-    const told = await run(tempHome(), ['diff', 'star', 'star-without-hints', '--json']);
+    const told = await inProcess(tempHome(), ['diff', 'star', 'star-without-hints', '--json']);
     expect(told.code).toBe(0);
     const { changes } = JSON.parse(told.out) as { changes: { path: string }[] };
     expect(changes.map((one) => one.path).sort()).toEqual([
@@ -178,16 +166,16 @@ describe('house-keeping', () => {
       const then = new Date(Date.now() - (10 - index) * 86_400_000);
       utimesSync(path.join(bundles, `${name}.js`), then, then);
     }
-    const shown = await run(home, ['gc', '--dry-run', '--json']);
+    const shown = await inProcess(home, ['gc', '--dry-run', '--json']);
     expect(JSON.parse(shown.out)).toMatchObject({ dryRun: true, bundles: 2, objects: 0 });
     expect(readdirSync(bundles)).toHaveLength(3);
-    await run(home, ['gc']);
+    await inProcess(home, ['gc']);
     expect(readdirSync(bundles)).toEqual(['today.js']);
   });
 
   it('a home that is not there is left so', async () => {
     const home = tempHome();
-    const told = await run(home, ['gc', '--json']);
+    const told = await inProcess(home, ['gc', '--json']);
     expect(told.code).toBe(0);
     expect(JSON.parse(told.out)).toMatchObject({ objects: 0 });
     expect(existsSync(home)).toBe(false);
@@ -203,7 +191,7 @@ describe('house-keeping', () => {
     const home = await homeWith('one');
     for (const text of ['{"format":0}', '{"format":"1"}', '[]']) {
       writeFileSync(homePaths(home).format, text);
-      const told = await run(home, ['list', '--json']);
+      const told = await inProcess(home, ['list', '--json']);
       expect(told.code).toBe(2);
       expect(errorOf(told.out)).toMatchObject({ code: 'HomeForeign' });
     }
@@ -214,10 +202,10 @@ describe('house-keeping', () => {
     const store = await openStore(home);
     const open = { ...documentFor('open'), status: 'running' as const };
     await writeRun(store, open);
-    const unknown = await run(home, ['watch', 'open', '--started-code', '--json']);
+    const unknown = await inProcess(home, ['watch', 'open', '--started-code', '--json']);
     expect([unknown.code, errorOf(unknown.out).code]).toEqual([2, 'BundleUnknown']);
     await writeRun(store, { ...open, resolved: fakeResolved(star, { bundle: 'abc' }) });
-    const gone = await run(home, ['watch', 'open', '--started-code', '--json']);
+    const gone = await inProcess(home, ['watch', 'open', '--started-code', '--json']);
     expect(gone.code).toBe(2);
     expect(errorOf(gone.out)).toMatchObject({
       code: 'BundleMissing',
@@ -230,7 +218,7 @@ describe('house-keeping', () => {
     const home = await homeWith('one');
     writeFileSync(homePaths(home).format, '{"format":99}');
     for (const words of [['gc'], ['compare', 'one'], ['replay', 'one', '--iteration', '1']]) {
-      const told = await run(home, [...words, '--json']);
+      const told = await inProcess(home, [...words, '--json']);
       expect(told.code).toBe(2);
       expect(errorOf(told.out)).toMatchObject({ code: 'HomeTooNew', message: expect.stringContaining('99') as string });
     }

@@ -8,29 +8,14 @@ import { openStore } from '../../cli/parts.ts';
 import { findByCommand } from '../../cli/process-identity.ts';
 import { ReplayResult } from '../../schemas/replay.ts';
 import type { RunDocument } from '../../schemas/run.ts';
+import { stagesDone } from '../support/counting-adder.ts';
+import { REAL_RUN, setWords } from '../support/real-run.ts';
 import { cleanUp, start, tempHome, until } from './fixture/process.ts';
 import type { Running } from './fixture/process.ts';
 
-const SETTINGS = {
-  'parameters.digits': 1,
-  'model.dModel': 32,
-  'model.layers': 1,
-  'model.heads': 2,
-  'model.dFF': 64,
-  'model.context': 64,
-  'base.steps.first': 300,
-  'base.learningRate': 0.001,
-  'base.warmupSteps': 20,
-  'base.batchSize': 16,
-  'stages.batch.with.count': 60,
-  'stages.next.with.steps.first': 100,
-  'stages.next.with.learningRate': 0.0005,
-  'stages.next.with.warmupSteps': 20,
-  'stages.next.with.batchSize': 16,
-};
 const SMALL = [
   ...['--shard-size', '15'],
-  ...Object.entries(SETTINGS).flatMap(([name, value]) => ['--set', `${name}=${value}`]),
+  ...setWords({ ...REAL_RUN, 'base.steps.first': 300, 'stages.next.with.steps.first': 100 }),
 ];
 
 let home: string;
@@ -48,8 +33,6 @@ const replay = async (run: string, iteration: number, ...more: string[]) => {
   return { result, seconds: (Date.now() - from) / 1000 };
 };
 const documentOf = async (run: string) => (await readRun(await openStore(home), run)) as RunDocument;
-const stagesDone = (stages: ReplayResult['stages']) =>
-  Object.keys(stages).filter((name) => (stages[name]?.redone ?? 0) > 0);
 
 let document: RunDocument;
 beforeAll(async () => {

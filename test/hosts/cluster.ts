@@ -3,32 +3,16 @@
  * undisturbed machine with a store in its home: the digests to come to.
  */
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
 import type { RunDocument } from '../../schemas/run.ts';
-import { S3Server } from '../support/s3-server.ts';
+import { REAL_RUN, setWords } from '../support/real-run.ts';
+import { findS3Server, S3Server } from '../support/s3-server.ts';
 import { startServer } from '../support/temporal.ts';
-import { Host, until } from './host.ts';
+import { until } from '../cli/fixture/process.ts';
+import { Host } from './host.ts';
 
-/** Small, with every outcome of a sample in its ledgers, several shards a stage, and snapshots inside each fine-tune. */
-const RUN = {
-  'parameters.digits': 1,
-  'model.dModel': 32,
-  'model.layers': 1,
-  'model.heads': 2,
-  'model.dFF': 64,
-  'model.context': 64,
-  'base.steps.first': 600,
-  'base.learningRate': 0.001,
-  'base.warmupSteps': 20,
-  'base.batchSize': 16,
-  'stages.batch.with.count': 60,
-  'stages.next.with.steps.first': 800,
-  'stages.next.with.learningRate': 0.0005,
-  'stages.next.with.warmupSteps': 20,
-  'stages.next.with.batchSize': 16,
-};
 const WORDS = ['run', 'addition', '--iterations', '2', '--shard-size', '15', '--seed', '5', '--json'];
-const SETTINGS = Object.entries(RUN).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+const SETTINGS = setWords(REAL_RUN);
 
 const digestsOf = ({ ledgerDigest, weightsDigest }: RunDocument) => ({ ledgerDigest, weightsDigest });
 
@@ -102,4 +86,20 @@ export class Cluster {
     await this.s3.close();
     await this.env.teardown();
   }
+}
+
+const found = await findS3Server();
+if (found.reason !== undefined) console.warn(found.reason);
+
+/** Tests on a cluster of their own; skipped, with the reason and its cure told, where there is no S3 server to be had. */
+export function describeCluster(title: string, tests: (cluster: () => Cluster) => void): void {
+  describe.skipIf(found.program === undefined)(title, () => {
+    let cluster: Cluster;
+    beforeAll(async () => {
+      cluster = await Cluster.start(found.program ?? '');
+    }, 300_000);
+    afterEach(() => cluster?.closeHosts());
+    afterAll(() => cluster?.close());
+    tests(() => cluster);
+  });
 }

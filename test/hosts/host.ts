@@ -11,20 +11,11 @@ import { fileURLToPath } from 'node:url';
 import { startGuardian } from '../../cli/guardian.ts';
 import type { S3Place } from '../../store/s3-bucket.ts';
 import { members } from '../chaos/processes.ts';
+import { until } from '../cli/fixture/process.ts';
 import { KEY_ENVIRONMENT } from '../support/s3-server.ts';
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 const READY_MS = 120_000;
-export const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
-
-export async function until<T>(what: string, ms: number, look: () => T | undefined | false): Promise<T> {
-  for (const end = Date.now() + ms; ; await pause(25)) {
-    const found = look();
-    if (found) return found;
-    if (Date.now() > end) throw new Error(`${what}: not within ${ms / 1000} s`);
-  }
-}
-
 /** A line of the worker's log, written when a shard was done. */
 export interface ShardDone {
   at: number;

@@ -1,36 +1,16 @@
 /** gc beside what is under way or stands for itself: a fan-out that rests, nights and their models. */
-import { readdir, utimes } from 'node:fs/promises';
-import path from 'node:path';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { RunDocument } from '../../schemas/run.ts';
-import { collectGarbage, DAY_MS } from '../../store/collect.ts';
+import { collectGarbage } from '../../store/collect.ts';
 import { digestsOf } from '../../store/memo.ts';
 import { appendEvent, readEvents } from '../../store/models.ts';
-import { createBench, scriptedAdder, smallRun, startRun, startServer } from '../support/temporal.ts';
+import { age } from '../support/age.ts';
+import { fileServer } from '../support/file-server.ts';
+import { scriptedAdder, smallRun, startRun } from '../support/temporal.ts';
 import type { Bench } from '../support/temporal.ts';
 
-let env: TestWorkflowEnvironment;
-const benches: Bench[] = [];
-beforeAll(async () => {
-  env = await startServer();
-}, 120_000);
-afterAll(async () => {
-  for (const one of benches) await one.close();
-  await env.teardown();
-});
-async function bench(options: Parameters<typeof createBench>[1] = {}): Promise<Bench> {
-  const one = await createBench(env, options);
-  benches.push(one);
-  return one;
-}
-/** As if nobody had touched anything for two days. */
-async function age({ store }: Bench): Promise<void> {
-  const then = new Date(Date.now() - 2 * DAY_MS);
-  for (const entry of await readdir(store.location, { recursive: true, withFileTypes: true }))
-    if (entry.isFile()) await utimes(path.join(entry.parentPath, entry.name), then, then);
-}
+const server = fileServer();
 const documentOf = async (on: Bench, id: string) => RunDocument.parse(await on.store.getName(`runs/${id}`));
 
 describe('gc', { timeout: 400_000 }, () => {
@@ -46,13 +26,13 @@ describe('gc', { timeout: 400_000 }, () => {
         return inner.sample(request, control);
       },
     };
-    const on = await bench({ engine, fanOutAbove: 0, shardsInFlight: 4 });
+    const on = await server.bench({ engine, fanOutAbove: 0, shardsInFlight: 4 });
     const small = smallRun({ iterations: 1, shardSize: 1 });
     const set = { ...small.set, 'stages.batch.with.count': 60 };
     await on.during(async () => {
       const handle = await startRun(on, 'resting', { ...small, parameters: { digits: 1 }, set });
       // The first block of fifty shards is joined, the second is under way.
-      const fan = env.client.workflow.getHandle('resting/iteration-001/free');
+      const fan = server.env.client.workflow.getHandle('resting/iteration-001/free');
       const done = () =>
         fan.query<{ done: number }>('progress').then(
           (progress) => progress.done,
@@ -61,7 +41,7 @@ describe('gc', { timeout: 400_000 }, () => {
       await expect.poll(done, { timeout: 200_000, interval: 200 }).toBe(50);
       await handle.executeUpdate('pause');
       await expect.poll(async () => (await documentOf(on, 'resting')).status, { timeout: 20_000 }).toBe('paused');
-      await age(on);
+      await age(on.store);
       const { objects, entries } = await collectGarbage(on.store, { dryRun: false }).finally(release);
       expect({ objects, entries }).toEqual({ objects: [], entries: [] });
       await handle.executeUpdate('resume');
@@ -71,15 +51,19 @@ describe('gc', { timeout: 400_000 }, () => {
   });
 
   it('takes nothing of nights; a model whose run is gone stays with its base for as long as the history names it', async () => {
-    const on = await bench();
+    const on = await server.bench();
     const adapter = { 'stages.next.with.adapter': { rank: 2, alpha: 4 } };
     const run = smallRun({ iterations: 1, set: { ...smallRun().set, ...adapter } });
     await on.during(() =>
-      env.client.workflow.execute('nightly', { workflowId: 'night-1', taskQueue: on.taskQueue, args: [{ run }] }),
+      server.env.client.workflow.execute('nightly', {
+        workflowId: 'night-1',
+        taskQueue: on.taskQueue,
+        args: [{ run }],
+      }),
     );
     const [night] = await readEvents(on.store, 'addition');
     expect(night).toMatchObject({ what: expect.stringMatching(/promoted|kept/) as string });
-    await age(on);
+    await age(on.store);
     const whole = await collectGarbage(on.store, { dryRun: true });
     expect({ objects: whole.objects, entries: whole.entries }).toEqual({ objects: [], entries: [] });
 
@@ -107,7 +91,7 @@ describe('gc', { timeout: 400_000 }, () => {
       gate: null,
     }));
     await on.store.removeName('runs/night-1-run');
-    await age(on);
+    await age(on.store);
     const gone = (await collectGarbage(on.store, { dryRun: true })).objects.map(({ digest }) => digest);
     const model = digestsOf(record.model);
     expect(model).toHaveLength(2);
@@ -115,7 +99,7 @@ describe('gc', { timeout: 400_000 }, () => {
     expect(gone.length, 'its evaluations are nobody’s now').toBeGreaterThan(0);
 
     for (const name of await on.store.listNames('models/')) await on.store.removeName(name);
-    await age(on);
+    await age(on.store);
     const all = (await collectGarbage(on.store, { dryRun: true })).objects.map(({ digest }) => digest);
     expect(all).toEqual(expect.arrayContaining(model));
   });

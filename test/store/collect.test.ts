@@ -1,13 +1,14 @@
 /** gc on a store that a real run, a fork and a replay filled: what may go goes, and nothing that can be reached. */
-import { readdir, stat, utimes } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ReplayResult } from '../../schemas/replay.ts';
 import { RunDocument } from '../../schemas/run.ts';
-import { collectGarbage, DAY_MS } from '../../store/collect.ts';
+import { collectGarbage } from '../../store/collect.ts';
 import { digestsOf } from '../../store/memo.ts';
 import { nameFile } from '../../store/local-names.ts';
+import { age } from '../support/age.ts';
 import { createBench, smallRun, startRun, startServer } from '../support/temporal.ts';
 import type { Bench } from '../support/temporal.ts';
 
@@ -18,12 +19,6 @@ const files = async (folder: string): Promise<string[]> =>
   (await readdir(path.join(on.store.location, folder), { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => path.join(entry.parentPath, entry.name));
-/** As if nobody had touched anything for two days. */
-async function age(): Promise<void> {
-  const then = new Date(Date.now() - 2 * DAY_MS);
-  for (const folder of ['objects', 'names', 'scratch'])
-    for (const file of await files(folder)) await utimes(file, then, then);
-}
 const run = async (id: string, input: unknown) => {
   await on.during(async () => (await startRun(on, id, input)).result());
   return RunDocument.parse(await on.store.getName(`runs/${id}`));
@@ -53,7 +48,7 @@ afterAll(async () => {
 describe('gc', { timeout: 400_000 }, () => {
   it('removes nothing of a run; its replay is still answered by the memo alone', async () => {
     // A record that `seal` wrote for the run is reached through its document.
-    await age();
+    await age(on.store);
     const before = await everything();
     const { entries, objects } = await collectGarbage(on.store, { dryRun: false });
     expect({ entries, objects }).toEqual({ entries: [], objects: [] });
@@ -71,7 +66,7 @@ describe('gc', { timeout: 400_000 }, () => {
     const full = await everything();
     const young = await collectGarbage(on.store, { dryRun: false });
     expect([...young.entries, ...young.objects]).toEqual([]);
-    await age();
+    await age(on.store);
     const shown = await collectGarbage(on.store, { dryRun: true });
     expect(shown.entries.length).toBeGreaterThan(6);
     expect(shown.objects.length).toBeGreaterThan(5);
@@ -90,17 +85,17 @@ describe('gc', { timeout: 400_000 }, () => {
       smallRun({ shardSize: 40, set: { 'stages.next.with.learningRate': 0.01 }, fork: { run: 'origin', from: 2 } }),
     );
     const model = fork.iterations[2]?.checkpoint as string;
-    await age();
+    await age(on.store);
     expect((await collectGarbage(on.store, { dryRun: true })).objects.map((one) => one.digest)).not.toContain(model);
     await on.store.removeName('runs/fork');
     await on.store.createName('models/addition/000001', {
       format: 1,
       checkpoint: fork.iterations[2]?.model.checkpoint,
     });
-    await age();
+    await age(on.store);
     expect((await collectGarbage(on.store, { dryRun: true })).objects.map((one) => one.digest)).not.toContain(model);
     await on.store.removeName('models/addition/000001');
-    await age();
+    await age(on.store);
     expect((await collectGarbage(on.store, { dryRun: true })).objects.map((one) => one.digest)).toContain(model);
   });
 
@@ -113,7 +108,7 @@ describe('gc', { timeout: 400_000 }, () => {
       resolved: { ...(origin.resolved as NonNullable<RunDocument['resolved']>), bundle: 'abc' },
     };
     await on.store.replaceName('runs/origin', waiting);
-    await age();
+    await age(on.store);
     const kept = await collectGarbage(on.store, { dryRun: true });
     expect([...kept.reach.bundles], 'and the workflow code it was started with').toEqual(['abc']);
     const lost = new Set(kept.objects.map((one) => one.digest));
@@ -121,7 +116,7 @@ describe('gc', { timeout: 400_000 }, () => {
     expect(judged.length).toBeGreaterThan(4);
     expect(judged.filter((digest) => lost.has(digest))).toEqual([]);
     await on.store.replaceName('runs/origin', { ...waiting, status: 'failed' });
-    await age();
+    await age(on.store);
     const over = await collectGarbage(on.store, { dryRun: true });
     expect([...over.reach.bundles]).toEqual([]);
     const ended = new Set(over.objects.map((one) => one.digest));
@@ -133,7 +128,7 @@ describe('gc', { timeout: 400_000 }, () => {
     const met = await on.store.put('met again\n');
     const looked = await on.store.put('looked for\n');
     const left = await on.store.put('left alone\n');
-    await age();
+    await age(on.store);
     await on.store.put('met again\n');
     await on.store.has(looked.digest);
     const { objects } = await collectGarbage(on.store, { dryRun: false });
@@ -148,7 +143,7 @@ describe('gc', { timeout: 400_000 }, () => {
     const part = await on.store.put('a part\n');
     const manifest = await on.store.put(`{"digest":"${part.digest}","bytes":7}\n`);
     await on.store.createName('pointers/x', { manifest: manifest.digest });
-    await age();
+    await age(on.store);
     const { objects } = await collectGarbage(on.store, { dryRun: true });
     expect(digestsOf(objects)).not.toContain(part.digest);
     await on.store.removeName('pointers/x');
@@ -156,7 +151,7 @@ describe('gc', { timeout: 400_000 }, () => {
   });
 
   it('a damaged run document stops it: it is no empty root', async () => {
-    await age();
+    await age(on.store);
     const before = await everything();
     await on.store.replaceName('runs/odd', { format: 2 });
     await expect(collectGarbage(on.store, { dryRun: false })).rejects.toThrow();

@@ -7,6 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { startGuardian } from '../../cli/guardian.ts';
 import { tryPort } from '../../cli/ports.ts';
@@ -83,7 +84,7 @@ export class S3Server {
         if (Date.now() > until || this.child.exitCode !== null)
           throw new Error(`the S3 server does not start (${String(error)}):\n${this.log()}`, { cause: error });
       }
-      await new Promise((done) => setTimeout(done, 250));
+      await pause(250);
     }
   }
 

@@ -1,27 +1,14 @@
 /** Fan-out of a stage: the same bytes as without it, a gate that reaches its children, repair inside them. */
 import { unlink } from 'node:fs/promises';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { RunDocument } from '../../schemas/run.ts';
 import { leavesOf } from '../../store/manifest.ts';
 import { historySizes } from '../support/histories.ts';
-import { createBench, smallRun, startRun, startServer } from '../support/temporal.ts';
+import { fileServer } from '../support/file-server.ts';
+import { smallRun, startRun } from '../support/temporal.ts';
 import type { Bench } from '../support/temporal.ts';
 
-let env: TestWorkflowEnvironment;
-const benches: Bench[] = [];
-beforeAll(async () => {
-  env = await startServer();
-}, 120_000);
-afterAll(async () => {
-  for (const one of benches) await one.close();
-  await env.teardown();
-});
-async function bench(options: Parameters<typeof createBench>[1]): Promise<Bench> {
-  const one = await createBench(env, options);
-  benches.push(one);
-  return one;
-}
+const server = fileServer();
 const documentOf = async (on: Bench, id: string) => RunDocument.parse(await on.store.getName(`runs/${id}`));
 /** 120 problems, one a shard: three blocks of a fan-out. */
 const manyShards = () => {
@@ -31,13 +18,15 @@ const manyShards = () => {
 
 describe('fan-out', { timeout: 240_000 }, () => {
   it('forced on, every stage with shards goes through children, and ledger and weights have the same digests', async () => {
-    const without = await bench({ fanOutAbove: 1_000_000 });
-    const forced = await bench({ fanOutAbove: 0, shardsInFlight: 4 });
+    const without = await server.bench({ fanOutAbove: 1_000_000 });
+    const forced = await server.bench({ fanOutAbove: 0, shardsInFlight: 4 });
     await without.during(async () => (await startRun(without, 'plain', manyShards())).result());
     await forced.during(async () => (await startRun(forced, 'forced', manyShards())).result());
     const [plain, fanned] = await Promise.all([documentOf(without, 'plain'), documentOf(forced, 'forced')]);
 
-    const children = (await historySizes(env.client.workflow, 'forced/')).filter(({ type }) => type === 'fanOut');
+    const children = (await historySizes(server.env.client.workflow, 'forced/')).filter(
+      ({ type }) => type === 'fanOut',
+    );
     expect(new Set(children.map(({ workflowId }) => workflowId))).toEqual(
       new Set(['000/score', '001/free', '001/hinted', '001/score'].map((name) => `forced/iteration-${name}`)),
     );
@@ -48,7 +37,7 @@ describe('fan-out', { timeout: 240_000 }, () => {
   });
 
   it('a pause reaches the children: no shard starts until the run is resumed; stop ends them', async () => {
-    const on = await bench({ fanOutAbove: 0 });
+    const on = await server.bench({ fanOutAbove: 0 });
     await on.during(async () => {
       const handle = await startRun(on, 'paused', manyShards());
       const shards = () => on.spans.filter(({ what, stage }) => what === 'activity' && stage === 'free').length;
@@ -67,7 +56,7 @@ describe('fan-out', { timeout: 240_000 }, () => {
   });
 
   it('a manifest that is gone is put back, and the shard behind it made again', async () => {
-    const on = await bench({ fanOutAbove: 0 });
+    const on = await server.bench({ fanOutAbove: 0 });
     await on.during(async () => (await startRun(on, 'first', manyShards())).result());
     const { examples, judged, ledgerDigest } = (await documentOf(on, 'first'))
       .iterations[1] as RunDocument['iterations'][number];

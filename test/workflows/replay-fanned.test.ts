@@ -2,35 +2,21 @@
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { firstDifference } from '../../activities/confront.ts';
-import type { Engine } from '../../engine/engine.ts';
 import { ReplayResult } from '../../schemas/replay.ts';
 import { RunDocument } from '../../schemas/run.ts';
 import type { IterationRecord } from '../../schemas/run.ts';
 import { leavesOf } from '../../store/manifest.ts';
 import { historySizes } from '../support/histories.ts';
-import { createBench, scriptedAdder, smallRun, startRun, startServer } from '../support/temporal.ts';
+import { countingAdder, stagesDone } from '../support/counting-adder.ts';
+import { createBench, smallRun, startRun, startServer } from '../support/temporal.ts';
 import type { Bench } from '../support/temporal.ts';
 
 let env: TestWorkflowEnvironment;
 let on: Bench;
-let requests = 0;
-/** The request to sample whose first answer is spoilt. */
-let spoilt = 0;
+const adder = countingAdder();
 let document: RunDocument;
 let record: IterationRecord;
 
-function counting(): Engine {
-  const inner = scriptedAdder();
-  return {
-    ...inner,
-    async sample(request, control) {
-      const mine = ++requests;
-      const [first, ...rest] = await inner.sample(request, control);
-      return first ? [mine === spoilt ? { ...first, text: `${first.text}0` } : first, ...rest] : [];
-    },
-    train: (request, control) => (requests++, inner.train(request, control)),
-  };
-}
 /** 60 problems, one a shard: more than one block of a fan-out. */
 const input = (more: object = {}) => {
   const small = smallRun({ iterations: 1, shardSize: 1 });
@@ -38,17 +24,14 @@ const input = (more: object = {}) => {
 };
 const documentOf = async (id: string) => RunDocument.parse(await on.store.getName(`runs/${id}`));
 async function replay(id: string, more: object = {}): Promise<ReplayResult> {
-  requests = 0;
+  adder.requests = 0;
   const args = [{ run: 'wide', iteration: 1, ...more }];
   const handle = await env.client.workflow.start('starReplay', { workflowId: id, taskQueue: on.taskQueue, args });
   return ReplayResult.parse(await handle.result());
 }
-const done = ({ stages }: Pick<ReplayResult, 'stages'>) =>
-  Object.keys(stages).filter((name) => (stages[name]?.redone ?? 0) > 0);
-
 beforeAll(async () => {
   env = await startServer();
-  on = await createBench(env, { engine: counting(), fanOutAbove: 0, shardsInFlight: 4 });
+  on = await createBench(env, { engine: adder, fanOutAbove: 0, shardsInFlight: 4 });
   await on.during(async () => (await startRun(on, 'wide', input())).result());
   document = await documentOf('wide');
   record = document.iterations[1] as IterationRecord;
@@ -70,7 +53,7 @@ describe('an iteration that fanned out', { timeout: 240_000 }, () => {
     await on.during(async () => {
       const result = await replay('wide/replay-1-1');
       expect(result).toMatchObject({ same: true, redone: 0, reused: record.shards.redone, firstDifference: null });
-      expect(requests).toBe(0);
+      expect(adder.requests).toBe(0);
     });
     const children = await historySizes(env.client.workflow, 'wide/replay-1-1/');
     expect(children.map((one) => one.workflowId)).toContain('wide/replay-1-1/free');
@@ -82,13 +65,13 @@ describe('an iteration that fanned out', { timeout: 240_000 }, () => {
       expect(result).toMatchObject({ same: true, reused: 0, redone: record.shards.redone });
       expect(result.compared).toEqual({ equal: record.shards.redone, different: 0, unknown: 0 });
       const engaged = ['free', 'hinted', 'next', 'score'].map((name) => record.stages?.[name]?.redone ?? 0);
-      expect(requests).toBe(engaged.reduce((sum, one) => sum + one, 0));
+      expect(adder.requests).toBe(engaged.reduce((sum, one) => sum + one, 0));
     });
   });
 
   it('has its first different shard named by --fresh, from behind the joins of its blocks', async () => {
     await on.during(async () => {
-      spoilt = 20;
+      adder.spoils = (request) => request === 20;
       try {
         const result = await replay('wide/replay-1-3', { fresh: true });
         const { firstDifference: first } = result;
@@ -99,21 +82,21 @@ describe('an iteration that fanned out', { timeout: 240_000 }, () => {
         expect(result.same).toBe(false);
         expect(result.compared?.different).toBeGreaterThanOrEqual(1);
       } finally {
-        spoilt = 0;
+        adder.spoils = () => false;
       }
     });
   });
 
   it('forked with one late option changed, is done again below that alone', async () => {
     await on.during(async () => {
-      requests = 0;
+      adder.requests = 0;
       const fork = { fork: { run: 'wide', from: 1 }, set: { 'stages.next.with.learningRate': 0.01 } };
       await (await startRun(on, 'wide-f1-1', input(fork))).result();
       const { stages = {}, shards } = (await documentOf('wide-f1-1')).iterations[1] as IterationRecord;
-      expect(done({ stages })).toEqual(['next', 'score']);
+      expect(stagesDone(stages)).toEqual(['next', 'score']);
       expect(shards.redone).toBe(1 + (record.stages?.score?.redone ?? 0));
       expect(stages.free).toEqual({ reused: 60, redone: 0 });
-      expect(requests).toBe(shards.redone);
+      expect(adder.requests).toBe(shards.redone);
     });
   });
 

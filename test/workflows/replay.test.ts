@@ -3,37 +3,20 @@ import { WorkflowFailedError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../engine/engine.ts';
 import { ReplayResult } from '../../schemas/replay.ts';
 import { RunDocument } from '../../schemas/run.ts';
-import { createBench, scriptedAdder, smallRun, startRun, startServer, workflowBundle } from '../support/temporal.ts';
+import { countingAdder, stagesDone } from '../support/counting-adder.ts';
+import { createBench, smallRun, startRun, startServer, workflowBundle } from '../support/temporal.ts';
 import type { Bench } from '../support/temporal.ts';
 
 let env: TestWorkflowEnvironment;
 let on: Bench;
-let requests = 0;
-/** Answers of sampling are spoilt while this is set. */
-let spoil = false;
+const adder = countingAdder();
+const always = () => true;
+const never = () => false;
 let document: RunDocument;
 
 const documentOf = async (run: string, bench = on) => RunDocument.parse(await bench.store.getName(`runs/${run}`));
-
-function counting(): Engine {
-  const inner = scriptedAdder();
-  return {
-    ...inner,
-    async sample(request, control) {
-      requests++;
-      const completions = await inner.sample(request, control);
-      const [first, ...rest] = completions;
-      return spoil && first ? [{ ...first, text: `${first.text}0` }, ...rest] : completions;
-    },
-    async train(request, control) {
-      requests++;
-      return inner.train(request, control);
-    },
-  };
-}
 
 async function replay(id: string, input: unknown, bench = on): Promise<ReplayResult> {
   const before = await bench.store.getName('runs/origin');
@@ -47,7 +30,7 @@ async function replay(id: string, input: unknown, bench = on): Promise<ReplayRes
   return result;
 }
 const start = async (id: string, input: unknown) => {
-  requests = 0;
+  adder.requests = 0;
   await (await startRun(on, id, input)).result();
   return documentOf(id);
 };
@@ -59,12 +42,9 @@ const failure = async (work: Promise<unknown>): Promise<string> => {
   expect(error).toBeInstanceOf(WorkflowFailedError);
   return (error as WorkflowFailedError).cause?.message ?? '';
 };
-const stagesDone = (stages: ReplayResult['stages']) =>
-  Object.keys(stages).filter((name) => (stages[name]?.redone ?? 0) > 0);
-
 beforeAll(async () => {
   env = await startServer();
-  on = await createBench(env, { engine: counting() });
+  on = await createBench(env, { engine: adder });
   await on.during(async () => {
     document = await start('origin', smallRun());
   });
@@ -80,7 +60,7 @@ describe('replay', () => {
     { timeout: 120_000 },
     async () => {
       await on.during(async () => {
-        requests = 0;
+        adder.requests = 0;
         for (const iteration of [2, 0]) {
           const result = await replay(`origin/replay-${iteration}-1`, { run: 'origin', iteration });
           const record = document.iterations[iteration] as RunDocument['iterations'][number];
@@ -88,7 +68,7 @@ describe('replay', () => {
           expect(result).toMatchObject({ same: true, redone: 0, firstDifference: null, compared: null });
           expect(result.reused).toBe(record.shards.redone);
         }
-        expect(requests, 'the engine was not asked').toBe(0);
+        expect(adder.requests, 'the engine was not asked').toBe(0);
       });
     },
   );
@@ -99,12 +79,12 @@ describe('replay', () => {
     async () => {
       await on.during(async () => {
         const memo = await on.store.listNames('memo/');
-        requests = 0;
+        adder.requests = 0;
         const result = await replay('origin/replay-2-2', { run: 'origin', iteration: 2, fresh: true });
         expect(result).toMatchObject({ same: true, reused: 0, firstDifference: null });
         expect(result.redone).toBe(document.iterations[2]?.shards.redone);
         expect(result.compared).toEqual({ equal: result.redone, different: 0, unknown: 0 });
-        expect(requests).toBeGreaterThan(5);
+        expect(adder.requests).toBeGreaterThan(5);
         expect(await on.store.listNames('memo/')).toEqual(memo);
       });
     },
@@ -115,7 +95,7 @@ describe('replay', () => {
     { timeout: 120_000 },
     async () => {
       await on.during(async () => {
-        spoil = true;
+        adder.spoils = always;
         try {
           const result = await replay('origin/replay-1-1', { run: 'origin', iteration: 1, fresh: true });
           expect(result.same).toBe(false);
@@ -124,7 +104,7 @@ describe('replay', () => {
           expect(result.firstDifference?.replayed).not.toBe(result.firstDifference?.recorded);
           expect(await replay('origin/replay-1-2', { run: 'origin', iteration: 1 })).toMatchObject({ same: true });
         } finally {
-          spoil = false;
+          adder.spoils = never;
         }
       });
     },
@@ -141,11 +121,11 @@ describe('replay', () => {
         const input = { run: 'origin', iteration: 1, fresh: true };
         try {
           expect(await replay('origin/replay-1-3', input)).toMatchObject({ same: true, compared: { equal: 0 } });
-          spoil = true;
+          adder.spoils = always;
           const spoilt = await replay('origin/replay-1-4', input);
           expect(spoilt).toMatchObject({ same: false, firstDifference: { what: 'judged rows', shard: 0 } });
         } finally {
-          spoil = false;
+          adder.spoils = never;
           for (const [index, name] of entries.entries()) await on.store.replaceName(name, kept[index]);
         }
       });
@@ -216,7 +196,7 @@ describe('fork', () => {
     async () => {
       await on.during(async () => {
         const same = await start('fork-same', forked(1));
-        expect(requests).toBe(0);
+        expect(adder.requests).toBe(0);
         expect(same.ledgerDigest).toBe(document.ledgerDigest);
         expect(same.weightsDigest).toBe(document.weightsDigest);
         expect(same.iterations[0], 'a shared iteration is the same record').toEqual(document.iterations[0]);

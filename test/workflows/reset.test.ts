@@ -4,27 +4,19 @@
  */
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../engine/engine.ts';
 import { RunDocument } from '../../schemas/run.ts';
 import type { IterationSummary, Progress } from '../../schemas/run.ts';
-import { createBench, scriptedAdder, smallRun, startRun, startServer } from '../support/temporal.ts';
+import { countingAdder } from '../support/counting-adder.ts';
+import { createBench, smallRun, startRun, startServer } from '../support/temporal.ts';
 import type { Bench } from '../support/temporal.ts';
 
 let env: TestWorkflowEnvironment;
 let on: Bench;
-let requests = 0;
+const adder = countingAdder();
 let before: RunDocument;
 /** Executions of the run's links, first to last. */
 let links: string[];
 
-const counting = (): Engine => {
-  const inner = scriptedAdder();
-  return {
-    ...inner,
-    sample: (request, control) => (requests++, inner.sample(request, control)),
-    train: (request, control) => (requests++, inner.train(request, control)),
-  };
-};
 const documentOf = async (run: string) => RunDocument.parse(await on.store.getName(`runs/${run}`));
 
 /** Resets an execution to a completed workflow task (the k-th from the end) and waits for the end of what follows. */
@@ -47,7 +39,7 @@ async function reset<T>(workflowId: string, runId: string, fromEnd: number): Pro
 
 beforeAll(async () => {
   env = await startServer();
-  on = await createBench(env, { engine: counting() });
+  on = await createBench(env, { engine: adder });
   await on.during(async () => {
     const handle = await startRun(
       on,
@@ -73,25 +65,25 @@ afterAll(async () => {
 describe('a reset by Temporal', { timeout: 400_000 }, () => {
   it('of a closed iteration gives the same digests from the memo and leaves the run as it is', async () => {
     await on.during(async () => {
-      requests = 0;
+      adder.requests = 0;
       const id = 'reset/iteration-003';
       const { runId } = await env.client.workflow.getHandle(id).describe();
       const { runId: after, result } = await reset<IterationSummary>(id, runId, 3);
       expect(after).not.toBe(runId);
       expect(result.model).toEqual(before.iterations[3]?.model);
       expect(result.ledger).toEqual(before.iterations[3]?.ledger);
-      expect(requests).toBe(0);
+      expect(adder.requests).toBe(0);
     });
     expect(await documentOf('reset'), 'also the times are the old ones: the run did not move').toEqual(before);
   });
 
   it('of the last link goes on from the chosen task: same table, same digests, no work twice', async () => {
     await on.during(async () => {
-      requests = 0;
+      adder.requests = 0;
       const { result } = await reset<Progress>('reset', links[1] as string, 3);
       expect(result).toMatchObject({ status: 'done' });
       expect(result.records).toHaveLength(10);
-      expect(requests).toBe(0);
+      expect(adder.requests).toBe(0);
     });
     const after = await documentOf('reset');
     expect([after.ledgerDigest, after.weightsDigest]).toEqual([before.ledgerDigest, before.weightsDigest]);
@@ -104,9 +96,9 @@ describe('a reset by Temporal', { timeout: 400_000 }, () => {
 
   it('of the first link runs from there through all later links again, to the same digests', async () => {
     await on.during(async () => {
-      requests = 0;
+      adder.requests = 0;
       await reset<Progress>('reset', links[0] as string, 8);
-      expect(requests).toBe(0);
+      expect(adder.requests).toBe(0);
     });
     const after = await documentOf('reset');
     expect(after.status).toBe('done');

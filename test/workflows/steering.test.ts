@@ -1,29 +1,16 @@
 /** Updates of a run: pause, resume, stop, retry with changed options, abandon; cancel; and its history replays. */
 import { WorkflowFailedError } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { EngineError } from '../../engine/engine.ts';
 import type { Progress, RunDocument } from '../../schemas/run.ts';
-import { createBench, scriptedAdder, smallRun, startRun, startServer, workflowBundle } from '../support/temporal.ts';
+import { fileServer } from '../support/file-server.ts';
+import { scriptedAdder, smallRun, startRun, workflowBundle } from '../support/temporal.ts';
 import type { Bench } from '../support/temporal.ts';
 
-let env: TestWorkflowEnvironment;
-const benches: Bench[] = [];
-const bench = async (engine?: Engine) => {
-  const one = await createBench(env, { engine });
-  benches.push(one);
-  return one;
-};
-beforeAll(async () => {
-  env = await startServer();
-}, 60_000);
-afterAll(async () => {
-  for (const one of benches) await one.close();
-  await env.teardown();
-});
+const server = fileServer();
 
 const progressOf = (handle: WorkflowHandle) => handle.query<Progress>('progress');
 async function until(handle: WorkflowHandle, what: (progress: Progress) => boolean): Promise<Progress> {
@@ -72,10 +59,10 @@ function gated() {
 
 describe('steering a run', () => {
   it('pauses at a shard and goes on to the same digests', { timeout: 120_000 }, async () => {
-    const plain = await bench();
+    const plain = await server.bench();
     await plain.during(async () => (await startRun(plain, 'plain', smallRun())).result());
     const { engine, hold, release } = gated();
-    const on = await bench(engine);
+    const on = await server.bench({ engine: engine });
     await on.during(async () => {
       hold();
       const handle = await startRun(on, 'paused', smallRun());
@@ -98,7 +85,7 @@ describe('steering a run', () => {
 
   it('stops when the shards under way are done, and leaves the iteration unsealed', { timeout: 60_000 }, async () => {
     const { engine, hold, release } = gated();
-    const on = await bench(engine);
+    const on = await server.bench({ engine: engine });
     await on.during(async () => {
       hold();
       const handle = await startRun(on, 'stopped', smallRun());
@@ -112,7 +99,7 @@ describe('steering a run', () => {
 
   it('stops at once with now: true, though the engine never answers', { timeout: 60_000 }, async () => {
     const { engine, hold } = gated();
-    const on = await bench(engine);
+    const on = await server.bench({ engine: engine });
     await on.during(async () => {
       hold();
       const handle = await startRun(on, 'stopped-now', smallRun());
@@ -124,7 +111,7 @@ describe('steering a run', () => {
 
   it('is cancelled by Temporal and says so in its document', { timeout: 60_000 }, async () => {
     const { engine, hold } = gated();
-    const on = await bench(engine);
+    const on = await server.bench({ engine: engine });
     await on.during(async () => {
       hold();
       const handle = await startRun(on, 'cancelled', smallRun());
@@ -141,14 +128,15 @@ describe('steering a run', () => {
     async () => {
       const inner = scriptedAdder();
       let broken = true;
-      const on = await bench({
+      const engine: Engine = {
         ...inner,
         train: (request, control) => {
           if (broken && request.start.kind === 'checkpoint')
             return Promise.reject(new EngineError('TrainingDiverged', 'the loss is not finite'));
           return inner.train(request, control);
         },
-      });
+      };
+      const on = await server.bench({ engine });
       await on.during(async () => {
         const handle = await startRun(on, 'waits', smallRun({ iterations: 1 }));
         const waiting = await until(handle, (progress) => progress.status === 'waiting');
@@ -181,7 +169,7 @@ describe('steering a run', () => {
       ...inner,
       train: () => Promise.reject(new EngineError('TrainingDiverged', 'the loss is not finite')),
     };
-    const on = await bench(engine);
+    const on = await server.bench({ engine: engine });
     await on.during(async () => {
       const failing = await startRun(on, 'fails', smallRun({ onFailure: 'fail' }));
       await expect(failing.result()).rejects.toThrow(WorkflowFailedError);
@@ -203,7 +191,7 @@ describe('steering a run', () => {
     'a run over several links of continue-as-new keeps its table; every history replays',
     { timeout: 180_000 },
     async () => {
-      const on = await bench();
+      const on = await server.bench();
       await on.during(async () => {
         const handle = await startRun(
           on,
@@ -212,13 +200,13 @@ describe('steering a run', () => {
         );
         const first = (await handle.describe()).runId;
         expect(await handle.result()).toMatchObject({ status: 'done' });
-        const last = env.client.workflow.getHandle('links');
+        const last = server.env.client.workflow.getHandle('links');
         expect((await last.describe()).runId, 'there was a second link').not.toBe(first);
       });
       expect((await documentOf(on, 'links')).iterations).toHaveLength(11);
       const { code } = await workflowBundle();
       for (const id of ['links', 'links/iteration-000', 'links/iteration-003']) {
-        const history = await env.client.workflow.getHandle(id).fetchHistory();
+        const history = await server.env.client.workflow.getHandle(id).fetchHistory();
         await Worker.runReplayHistory({ workflowBundle: { code } }, history, id);
       }
     },
