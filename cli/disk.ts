@@ -7,11 +7,16 @@ import { byteSize } from './terminal.ts';
 /** Server database, logs and what else lives on the disk must not starve. */
 const RESERVE_BYTES = 200e6;
 
-/** Bytes free for this user where `folder` is or will be. */
-export function freeBytes(folder: string): number {
+/** The nearest folder above, or itself, that is there. */
+export function standing(folder: string): string {
   let place = path.resolve(folder);
   while (!existsSync(place) && place !== path.dirname(place)) place = path.dirname(place);
-  const { bavail, bsize } = statfsSync(place);
+  return place;
+}
+
+/** Bytes free for this user where `folder` is or will be. */
+export function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(standing(folder));
   return bavail * bsize;
 }
 

@@ -4,9 +4,10 @@
  * Exit 0 if the default recipe can run here, 1 if not.
  */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { freeBytes, standing } from './disk.ts';
 import { SETUP_CURE } from './embedded.ts';
 import { EXIT } from './exit.ts';
 import { checkFormat, homePaths, livingOwner, readJson } from './home.ts';
@@ -87,13 +88,6 @@ async function checkTemporal(): Promise<Check> {
   }
 }
 
-/** The nearest folder that exists: what a home would be made in. */
-function standing(folder: string): string {
-  let at = folder;
-  while (!existsSync(at) && path.dirname(at) !== at) at = path.dirname(at);
-  return at;
-}
-
 function checkHome(home: string): Check[] {
   const place = standing(home);
   const cure = 'choose a folder that can be written with STARTRAIL_HOME';
@@ -106,8 +100,7 @@ function checkHome(home: string): Check[] {
   } catch (error) {
     checks.push(missing('home', `${home}: ${error instanceof Error ? error.message : String(error)}`, cure));
   }
-  const disk = statfsSync(place);
-  const free = disk.bavail * disk.bsize;
+  const free = freeBytes(home);
   checks.push(
     free < LEAST_FREE
       ? warn('disk', `${byteSize(free)} free`, 'free at least 1 GB')

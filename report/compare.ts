@@ -8,7 +8,7 @@
  */
 import { compareStrata } from '../schemas/accuracy.ts';
 import type { RunDocument } from '../schemas/run.ts';
-import { bestOf, estimate, overall, secondsOf } from './statistics.ts';
+import { bestOf, estimate, overall, secondsOf, tokensOf } from './statistics.ts';
 import type { Estimate } from './statistics.ts';
 
 export interface Compared {
@@ -78,10 +78,7 @@ export function compareRuns(documents: RunDocument[]): Compared[] {
       difference: comparable && accuracy && against ? differenceOf(accuracy, against) : null,
       note: document === first || comparable || !accuracy ? null : 'other test problems than the first run',
       seconds: document.iterations.reduce((sum, one) => sum + secondsOf(one), 0),
-      tokens: document.iterations.reduce(
-        (sum, one) => sum + Object.values(one.tokens).reduce((total, count) => total + count, 0),
-        0,
-      ),
+      tokens: document.iterations.reduce((sum, one) => sum + tokensOf(one), 0),
     };
   });
 }

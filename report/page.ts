@@ -8,7 +8,7 @@ import { groupMarkup } from './cards.ts';
 import type { Figure, Key } from './figures.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { SampleGroup } from './samples.ts';
-import { bestOf, interval, minutes, overall, percent, secondsOf, strataName } from './statistics.ts';
+import { bestOf, interval, minutes, overall, percent, secondsOf, tokensOf, strataName } from './statistics.ts';
 import { STYLE } from './style.ts';
 import { accuracyHead, columnsOf, remarksOf } from './table.ts';
 import { markup, oneLine, trusted } from './untrusted.ts';
@@ -116,7 +116,7 @@ function tiles(document: RunDocument): Markup {
   const taken = last && last.ledger.acceptedFree + last.ledger.acceptedHinted;
   const gain = base && top ? (top.accuracy - base.accuracy) * 100 : null;
   const seconds = records.reduce((sum, record) => sum + secondsOf(record), 0);
-  const tokens = records.reduce((sum, record) => sum + Object.values(record.tokens).reduce((a, b) => a + b, 0), 0);
+  const tokens = records.reduce((sum, record) => sum + tokensOf(record), 0);
   const tile = (name: string, value: string, more: string) =>
     markup`<div class="tile">
       <dt>${name}</dt>

@@ -33,6 +33,9 @@ export const shareOf = (count: number, record: IterationRecord): number | null =
 export const secondsOf = (record: IterationRecord): number =>
   Object.values(record.seconds).reduce((sum, seconds) => sum + seconds, 0);
 
+export const tokensOf = (record: IterationRecord): number =>
+  Object.values(record.tokens).reduce((sum, tokens) => sum + tokens, 0);
+
 /** Tokens per second of a stage, or null where it has no tokens or took no measurable time. */
 export function tokensPerSecond(record: IterationRecord, stage: string): number | null {
   const [tokens, seconds] = [record.tokens[stage] ?? 0, record.seconds[stage] ?? 0];

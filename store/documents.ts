@@ -7,14 +7,12 @@
  * `check` is taken over the value's canonical JSON, so a torn or flipped document is noticed. Memo entries and the index of
  * producers are a cache: a damaged one is set aside and counts as absent. Others are the only copy: that is an error.
  */
-import { createHash } from 'node:crypto';
 import { canonicalJson } from '../schemas/canonical.ts';
+import { digestOf } from './objects.ts';
 import { StoreError } from './store.ts';
 
 const CACHES = ['memo/', 'producers/'];
 const ENDING = '.json';
-
-export const checkOf = (canonical: string) => `sha256:${createHash('sha256').update(canonical).digest('hex')}`;
 
 /** A damaged document of this name is worth no more than an absent one. */
 export const isCache = (name: string): boolean => CACHES.some((prefix) => name.startsWith(prefix));
@@ -23,14 +21,14 @@ export const isCache = (name: string): boolean => CACHES.some((prefix) => name.s
 export function documentBytes(value: unknown, by?: string): Buffer {
   const canonical = canonicalJson(value);
   const author = by === undefined ? '' : `"by":${JSON.stringify(by)},`;
-  return Buffer.from(`{${author}"check":"${checkOf(canonical)}","value":${canonical}}\n`);
+  return Buffer.from(`{${author}"check":"${digestOf(canonical)}","value":${canonical}}\n`);
 }
 
 /** Undefined if the bytes are torn or altered. */
 export function parseDocument(bytes: Buffer): { value: unknown; by: string | undefined } | undefined {
   try {
     const document = JSON.parse(bytes.toString('utf8')) as { check?: unknown; value?: unknown; by?: unknown };
-    if (document.check !== checkOf(canonicalJson(document.value))) return undefined;
+    if (document.check !== digestOf(canonicalJson(document.value))) return undefined;
     return { value: document.value, by: typeof document.by === 'string' ? document.by : undefined };
   } catch {
     return undefined;

@@ -4,7 +4,7 @@
  * A reader sees a whole file or none. What damage was found is moved to `damaged/`, never deleted: a person may want to look.
  * Limits: needs a file system with hard links (ext4, xfs, btrfs, APFS, NTFS; not FAT).
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
@@ -92,6 +92,22 @@ export class DurableFiles {
       if (error instanceof StoreError || code === undefined) throw error;
       const cause = (error as Error).message;
       throw new StoreError(code, `store ${this.folder}: cannot ${doing} (${cause}). ${NEXT_STEP[code] ?? ''}`);
+    }
+  }
+
+  /** Digest of a file's bytes, a megabyte at a time. */
+  async hashFile(file: string): Promise<string> {
+    const handle = await this.fs.open(file, 'r');
+    try {
+      const hash = createHash('sha256');
+      const chunk = Buffer.allocUnsafe(1 << 20);
+      for (;;) {
+        const { bytesRead } = await handle.read(chunk, 0, chunk.length, null);
+        if (bytesRead === 0) return `sha256:${hash.digest('hex')}`;
+        hash.update(chunk.subarray(0, bytesRead));
+      }
+    } finally {
+      await handle.close();
     }
   }
 

@@ -4,7 +4,6 @@
 import path from 'node:path';
 import {
   asReadBack,
-  checkOf,
   damagedDocument,
   documentBytes,
   folderOfPrefix,
@@ -14,6 +13,7 @@ import {
   parseDocument,
 } from './documents.ts';
 import { type DurableFiles, errno, stampOf } from './durable-files.ts';
+import { digestOf } from './objects.ts';
 import { type Store, StoreError } from './store.ts';
 
 type Names = Pick<Store, 'getName' | 'createName' | 'replaceName' | 'removeName' | 'listNames'>;
@@ -55,7 +55,7 @@ export function localNames(files: DurableFiles): Names {
         const found = parseDocument(bytes);
         if (found !== undefined) return found.value;
         if (!isCache(name)) throw damagedDocument(name, file);
-        const label = `name-${checkOf(name).slice(7, 39)}`;
+        const label = `name-${digestOf(name).slice(7, 39)}`;
         const isDamaged = async (moved: string) => parseDocument(await readBytes(moved)) === undefined;
         if ((await files.setAside(file, stamp, label, isDamaged)) !== 'changed') return undefined;
       }

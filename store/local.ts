@@ -8,19 +8,18 @@
  * Any number of processes of one machine may share it. An artifact appears whole or not at all: it is written to tmp/,
  * fsynced and linked to its digest; where the digest stands already, that file stays.
  */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { type ArtifactRef, Digest } from '../schemas/artifact.ts';
+import type { ArtifactRef } from '../schemas/artifact.ts';
 import { DurableFiles, errno, type FileSystem, realFileSystem, stampOf } from './durable-files.ts';
 import { localNames } from './local-names.ts';
+import { digestOf, keyOfObject } from './objects.ts';
 import { type Store, StoreError } from './store.ts';
 
 /** Another process may set a file aside or make it anew while this one looks; more often than this is no race any more. */
 const TRIES = 10;
 
 const TOUCH_MS = 3_600_000;
-
-const digestOf = (hash: Hash) => `sha256:${hash.digest('hex')}`;
 
 /**
  * Opens the store in `folder`, makes it if absent. A read-only store that exists can be opened and read.
@@ -39,27 +38,7 @@ export async function createLocalStore(folder: string, fs: FileSystem = realFile
   /** File → the stamp under which its bytes were verified by this process. */
   const verified = new Map<string, string>();
 
-  function fileOf(digest: string): string {
-    if (!Digest.safeParse(digest).success) {
-      throw new StoreError('ArtifactMissing', `"${digest}" is no digest: expected "sha256:" and 64 hex digits`);
-    }
-    return path.join(location, 'objects', digest.slice(7, 9), digest.slice(9));
-  }
-
-  async function hashFile(file: string): Promise<string> {
-    const handle = await fs.open(file, 'r');
-    try {
-      const hash = createHash('sha256');
-      const chunk = Buffer.allocUnsafe(1 << 20);
-      for (;;) {
-        const { bytesRead } = await handle.read(chunk, 0, chunk.length, null);
-        if (bytesRead === 0) return digestOf(hash);
-        hash.update(chunk.subarray(0, bytesRead));
-      }
-    } finally {
-      await handle.close();
-    }
-  }
+  const fileOf = (digest: string): string => path.join(location, keyOfObject(digest));
 
   /** When the file was last touched; undefined where there is none. */
   async function touchedMs(file: string): Promise<number | undefined> {
@@ -110,7 +89,7 @@ export async function createLocalStore(folder: string, fs: FileSystem = realFile
       }
       if (result.found === digest) return { ...result, stamp };
       verified.delete(file);
-      const isDamaged = async (moved: string) => (await hashFile(moved)) !== digest;
+      const isDamaged = async (moved: string) => (await files.hashFile(moved)) !== digest;
       const place = await files.setAside(file, stamp, digest.slice(7), isDamaged);
       if (place === 'changed') continue;
       const where = place === undefined ? `it could not be moved away from ${file}` : `set aside as ${place}`;
@@ -124,7 +103,7 @@ export async function createLocalStore(folder: string, fs: FileSystem = realFile
     const file = fileOf(digest);
     const known = verified.get(file);
     if (known !== undefined && (await stampOf(file, fs).catch(() => undefined)) === known) return file;
-    const { stamp } = await check(digest, async (at) => ({ found: await hashFile(at) }));
+    const { stamp } = await check(digest, async (at) => ({ found: await files.hashFile(at) }));
     verified.set(file, stamp);
     return file;
   }
@@ -167,7 +146,7 @@ export async function createLocalStore(folder: string, fs: FileSystem = realFile
 
     async put(bytes, rows) {
       const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
-      const digest = digestOf(createHash('sha256').update(data));
+      const digest = digestOf(data);
       await files.guard(`write ${digest}`, 'write', async () => {
         if (await stands(digest)) {
           await touch(digest);
@@ -186,7 +165,7 @@ export async function createLocalStore(folder: string, fs: FileSystem = realFile
 
     async adopt(source, rows) {
       return files.guard(`take over ${source}`, 'write', async () => {
-        const digest = await hashFile(source);
+        const digest = await files.hashFile(source);
         const { size } = await fs.stat(source);
         if (await stands(digest)) await touch(digest);
         else {
@@ -218,7 +197,7 @@ export async function createLocalStore(folder: string, fs: FileSystem = realFile
           const handle = await fs.open(file, 'r');
           try {
             const bytes = await handle.readFile();
-            return { bytes, found: digestOf(createHash('sha256').update(bytes)) };
+            return { bytes, found: digestOf(bytes) };
           } finally {
             await handle.close();
           }

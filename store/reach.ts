@@ -11,11 +11,11 @@
  *
  * Conservative on purpose: text that looks like a digest by chance keeps a file for longer, never the other way round.
  */
-import { createHash } from 'node:crypto';
 import { canonicalJson } from '../schemas/canonical.ts';
 import { isFinal, RunDocument } from '../schemas/run.ts';
 import type { StageInput } from '../schemas/stage.ts';
 import { isCache } from './documents.ts';
+import { digestOf } from './objects.ts';
 import { type Store, StoreError } from './store.ts';
 
 const DIGEST = /sha256:[0-9a-f]{64}/g;
@@ -99,8 +99,7 @@ export async function reachOf(
     if (!name.startsWith('runs/')) continue;
     const document = RunDocument.parse(value);
     // Workflows hold the records of sealed iterations by digest; the document holds what stands in them.
-    for (const record of document.iterations)
-      add([`sha256:${createHash('sha256').update(canonicalJson(record)).digest('hex')}`]);
+    for (const record of document.iterations) add([digestOf(canonicalJson(record))]);
     if (isFinal(document.status)) continue;
     open.push(document);
     if (document.resolved?.bundle !== undefined) reach.bundles.add(document.resolved.bundle);

@@ -6,9 +6,10 @@
  * was looked at, so a request that lay in a frozen server for a minute can't put an old state over a newer one.
  */
 import { randomUUID } from 'node:crypto';
-import { asReadBack, checkOf, damagedDocument, documentBytes, folderOfPrefix } from './documents.ts';
+import { asReadBack, damagedDocument, documentBytes, folderOfPrefix } from './documents.ts';
 import { isCache, keyOfName, nameOfKey, parseDocument } from './documents.ts';
 import type { Bucket } from './s3-bucket.ts';
+import { digestOf } from './objects.ts';
 import { type Store, StoreError } from './store.ts';
 
 type Names = Pick<Store, 'getName' | 'createName' | 'replaceName' | 'removeName' | 'listNames'>;
@@ -26,7 +27,7 @@ export function s3Names(bucket: Bucket, mayWrite: () => Promise<void>): Names {
       const document = parseDocument(found.bytes);
       if (document !== undefined) return { ...document, etag: found.etag };
       if (!isCache(name)) throw damagedDocument(name, `${bucket.location}, ${key}`);
-      await bucket.setAside(key, found.etag, `name-${checkOf(name).slice(7, 39)}`);
+      await bucket.setAside(key, found.etag, `name-${digestOf(name).slice(7, 39)}`);
     }
     throw keepsChanging(name, 'read');
   }

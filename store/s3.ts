@@ -9,13 +9,11 @@
  * store of this machine (`cache`), which also holds unfinished work. Limits: scratch is this machine's own, so a fine-tune
  * that goes on elsewhere starts again; the cache only grows, and may be deleted while no worker runs.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import { type ArtifactRef, Digest } from '../schemas/artifact.ts';
+import type { ArtifactRef } from '../schemas/artifact.ts';
 import { DurableFiles, realFileSystem } from './durable-files.ts';
 import { createLocalStore } from './local.ts';
+import { digestOf, keyOfObject } from './objects.ts';
 import { type Body, Bucket, type Patience, PATIENCE, type S3Place } from './s3-bucket.ts';
 import { s3Names } from './s3-names.ts';
 import { probeConditionalPuts } from './s3-probe.ts';
@@ -24,15 +22,6 @@ import { type Store, StoreError } from './store.ts';
 /** A transfer may garble bytes; what is garbled twice is stored that way. */
 const LOOKS = 2;
 const TRIES = 5;
-
-const hashOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
-const digestOf = (hash: Buffer) => `sha256:${hash.toString('hex')}`;
-
-async function hashFile(file: string): Promise<Buffer> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
-  return hash.digest();
-}
 
 export interface S3StoreOptions {
   patience?: Patience;
@@ -59,11 +48,6 @@ export async function createS3Store(place: S3Place, cache: string, options: S3St
   };
   if (options.probeNow) await mayWrite();
 
-  function keyOf(digest: string): string {
-    if (!Digest.safeParse(digest).success)
-      throw new StoreError('ArtifactMissing', `"${digest}" is no digest: expected "sha256:" and 64 hex digits`);
-    return `objects/${digest.slice(7, 9)}/${digest.slice(9)}`;
-  }
   const missing = (digest: string) =>
     new StoreError(
       'ArtifactMissing',
@@ -71,33 +55,34 @@ export async function createS3Store(place: S3Place, cache: string, options: S3St
       digest,
     );
 
-  /** `fetch` returns what it found and its hash. A damaged object is set aside. Throws ArtifactMissing | ArtifactDamaged. */
-  async function checked<T extends { hash: Buffer; etag: string }>(
+  /** `fetch` returns what it found and its digest. A damaged object is set aside. Throws ArtifactMissing | ArtifactDamaged. */
+  async function checked<T extends { found: string; etag: string }>(
     digest: string,
     fetch: (key: string) => Promise<T | undefined>,
   ): Promise<T> {
-    const key = keyOf(digest);
+    const key = keyOfObject(digest);
     let last: T | undefined;
     for (let look = 0; look < LOOKS; look++) {
       last = await fetch(key);
       if (last === undefined) throw missing(digest);
-      if (digestOf(last.hash) === digest) return last;
+      if (last.found === digest) return last;
     }
-    const { hash, etag } = last as T;
+    const { found, etag } = last as T;
     const where = await bucket.setAside(key, etag, digest.slice(7));
     throw new StoreError(
       'ArtifactDamaged',
-      `${digest} has other bytes (${digestOf(hash)}); ${where === undefined ? 'they are gone by now' : `set aside as ${where}`}`,
+      `${digest} has other bytes (${found}); ${where === undefined ? 'they are gone by now' : `set aside as ${where}`}`,
       digest,
     );
   }
 
   /** Writes unless it stands already; the first wins if its size is right (its bytes are checked by every reader). */
-  async function publish(digest: string, body: Body, size: number, hash: Buffer): Promise<void> {
-    const key = keyOf(digest);
+  async function publish(digest: string, body: Body, size: number): Promise<void> {
+    const key = keyOfObject(digest);
+    const hash = Buffer.from(digest.slice('sha256:'.length), 'hex').toString('base64');
     await mayWrite();
     for (let attempt = 0; attempt < TRIES; attempt++) {
-      if ((await bucket.put(key, body, { absent: true }, hash.toString('base64'))) !== undefined) return;
+      if ((await bucket.put(key, body, { absent: true }, hash)) !== undefined) return;
       const stands = await bucket.look(key);
       if (stands?.size === size) return;
       if (stands !== undefined) await bucket.setAside(key, stands.etag, digest.slice(7));
@@ -113,8 +98,8 @@ export async function createS3Store(place: S3Place, cache: string, options: S3St
     const file = files.temporaryPath();
     try {
       await checked(digest, async (key) => {
-        const found = await bucket.download(key, file);
-        return found && { ...found, hash: await hashFile(file) };
+        const object = await bucket.download(key, file);
+        return object && { ...object, found: await files.hashFile(file) };
       });
       await local.adopt(file);
     } finally {
@@ -133,30 +118,30 @@ export async function createS3Store(place: S3Place, cache: string, options: S3St
 
     async put(bytes, rows) {
       const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
-      const hash = hashOf(data);
-      await publish(digestOf(hash), { bytes: data }, data.byteLength, hash);
-      return refOf(digestOf(hash), data.byteLength, rows);
+      const digest = digestOf(data);
+      await publish(digest, { bytes: data }, data.byteLength);
+      return refOf(digest, data.byteLength, rows);
     },
 
     async adopt(source, rows) {
-      const hash = await hashFile(source);
+      const digest = await files.hashFile(source);
       const { size } = await stat(source);
       // Asked first: the bytes of a checkpoint are not sent to be refused.
-      const stands = await bucket.look(keyOf(digestOf(hash)));
-      if (stands?.size !== size) await publish(digestOf(hash), { file: source, size }, size, hash);
+      const stands = await bucket.look(keyOfObject(digest));
+      if (stands?.size !== size) await publish(digest, { file: source, size }, size);
       return local.adopt(source, rows);
     },
 
     async read(digest) {
       const { bytes } = await checked(digest, async (key) => {
-        const found = await bucket.get(key);
-        return found && { ...found, hash: hashOf(found.bytes) };
+        const object = await bucket.get(key);
+        return object && { ...object, found: digestOf(object.bytes) };
       });
       return bytes;
     },
 
     async open(digest) {
-      keyOf(digest);
+      keyOfObject(digest);
       try {
         return await local.open(digest);
       } catch (error) {
@@ -168,7 +153,7 @@ export async function createS3Store(place: S3Place, cache: string, options: S3St
       return under;
     },
 
-    has: async (digest) => (await bucket.look(keyOf(digest))) !== undefined,
+    has: async (digest) => (await bucket.look(keyOfObject(digest))) !== undefined,
 
     scratch: (name) => local.scratch(name),
     dropScratch: (name) => local.dropScratch(name),

@@ -8,6 +8,7 @@ import { readdir, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { errno } from './durable-files.ts';
 import { nameFile } from './local-names.ts';
+import { keyOfObject } from './objects.ts';
 
 export interface StoredObject {
   digest: string;
@@ -27,7 +28,7 @@ const statOf = async (file: string) => {
 
 /** `folder` is a local store's `location`. */
 export function createUpkeep(folder: string) {
-  const objectFile = (digest: string) => path.join(folder, 'objects', digest.slice(7, 9), digest.slice(9));
+  const objectFile = (digest: string) => path.join(folder, keyOfObject(digest));
 
   /** True if the file was there, untouched since `before`, and is gone now. */
   const removeOld = async (file: string, before: number): Promise<boolean> => {
