@@ -5,6 +5,7 @@
  */
 import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { codecFailure } from '../connection/failure.ts';
 import type { Progress, RunStatus } from '../schemas/run.ts';
 import { livingOwner } from './home.ts';
 import { emptyMemory, look } from './look.ts';
@@ -57,6 +58,9 @@ export async function follow(options: FollowOptions): Promise<Followed> {
       const seen = await orGone(look(session.connection, session.client, runId, memory, session.workerReady()));
       if (silentSince !== null) view.say('the server answers again');
       silentSince = null;
+      // A worker without the key tries in vain until somebody gives it one: not a thing to watch.
+      const locked = codecFailure(seen.stuck);
+      if (locked) throw locked;
       view.show(seen);
       const status = CLOSED[seen.workflow];
       if (status) return await orGone(ended(session, runId, status, seen.progress));

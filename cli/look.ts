@@ -5,7 +5,11 @@
  * history has grown since the last look.
  */
 import type { Client, Connection, WorkflowExecutionDescription } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import {
+  decodeArrayFromPayloads,
+  decodeOptionalFailureToOptionalError,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { codecFailure } from '../connection/failure.ts';
 import { IterationProgress, Progress, QUERIES } from '../schemas/run.ts';
 
 /** What an activity said with its last heartbeat. */
@@ -59,7 +63,9 @@ export async function look(
         client.workflow.getHandle(id).query<unknown>(QUERIES.progress),
       );
       return { now, answer };
-    } catch {
+    } catch (error) {
+      // What no key here opens will not open at the next look either.
+      if (codecFailure(error)) throw error;
       // No worker at the moment, or its code fails: `stuck` tells. The next look asks again.
       return undefined;
     }
@@ -78,7 +84,7 @@ export async function look(
     workflow: run.status.name,
     progress: memory.progress,
     stages: null,
-    ...activities(run),
+    ...(await activities(client, run)),
     stuck: (await stuckReason(connection, client, run)) ?? foreign,
   };
   const child = memory.progress?.child ?? null;
@@ -92,27 +98,33 @@ export async function look(
       memory.childSeen = said.now;
     }
     result.stages = memory.stages;
-    const inside = activities(execution);
+    const inside = await activities(client, execution);
     result.live.push(...inside.live);
     result.retries.push(...inside.retries);
     result.stuck ??= await stuckReason(connection, client, execution);
-  } catch {
+  } catch (error) {
+    if (codecFailure(error)) throw error;
     // The child is not there yet, or just gone.
   }
   return result;
 }
 
-function activities(execution: WorkflowExecutionDescription): Pick<Look, 'live' | 'retries'> {
+/** Heartbeats and failures stand in what the server describes as they were sent: encrypted, where there are keys. */
+async function activities(
+  client: Client,
+  execution: WorkflowExecutionDescription,
+): Promise<Pick<Look, 'live' | 'retries'>> {
+  const converter = client.options.loadedDataConverter;
   const live: Live[] = [];
   const retries: Look['retries'] = [];
   for (const activity of execution.raw.pendingActivities ?? []) {
     const attempt = activity.attempt ?? 1;
     const stage = activity.activityType?.name ?? '?';
     if (attempt > 1 && activity.lastFailure)
-      retries.push({ stage, attempt, message: activity.lastFailure.message ?? '' });
-    const payload = activity.heartbeatDetails?.payloads?.[0];
-    if (!payload) continue;
-    const details = defaultPayloadConverter.fromPayload<Partial<Live> | null>(payload) ?? {};
+      retries.push({ stage, attempt, message: await messageOf(client, activity.lastFailure) });
+    const [heartbeat] = await decodeArrayFromPayloads(converter, activity.heartbeatDetails?.payloads);
+    if (heartbeat === undefined) continue;
+    const details = (heartbeat ?? {}) as Partial<Live>;
     live.push({
       stage: String(details.stage ?? stage),
       shard: Number(details.shard ?? 0),
@@ -124,6 +136,12 @@ function activities(execution: WorkflowExecutionDescription): Pick<Look, 'live' 
   }
   return { live, retries };
 }
+
+type Failure = Parameters<typeof decodeOptionalFailureToOptionalError>[1];
+const messageOf = async (client: Client, failure: Failure): Promise<string> => {
+  const error = await decodeOptionalFailureToOptionalError(client.options.loadedDataConverter, failure);
+  return error?.message ?? 'no message';
+};
 
 /**
  * Causes that are part of good order: news came while the workflow was closing, the task was moved, or the run was reset or
@@ -152,7 +170,7 @@ async function stuckReason(
     if (failed)
       return HARMLESS.includes(failed.cause ?? 0)
         ? null
-        : `${failed.failure?.message ?? 'no message'} (workflow ${execution.workflowId})`;
+        : `${await messageOf(client, failed.failure)} (workflow ${execution.workflowId})`;
     if (event.workflowTaskCompletedEventAttributes) return null;
   }
   return null;
