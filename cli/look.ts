@@ -9,7 +9,9 @@ import {
   decodeArrayFromPayloads,
   decodeOptionalFailureToOptionalError,
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { ApplicationFailure } from '@temporalio/common';
 import { codecFailure } from '../connection/failure.ts';
+import { FAILURES } from '../schemas/failure.ts';
 import { IterationProgress, Progress, QUERIES } from '../schemas/run.ts';
 
 /** What an activity said with its last heartbeat. */
@@ -140,7 +142,10 @@ async function activities(
 type Failure = Parameters<typeof decodeOptionalFailureToOptionalError>[1];
 const messageOf = async (client: Client, failure: Failure): Promise<string> => {
   const error = await decodeOptionalFailureToOptionalError(client.options.loadedDataConverter, failure);
-  return error?.message ?? 'no message';
+  const type = error instanceof ApplicationFailure ? error.type : undefined;
+  const message = error?.message ?? 'no message';
+  // An error that nobody foresaw has its class for a type, which says nothing to people.
+  return type && Object.hasOwn(FAILURES, type) && !message.startsWith(type) ? `${type}: ${message}` : message;
 };
 
 /**
