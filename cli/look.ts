@@ -89,7 +89,8 @@ export async function look(
     ...(await activities(client, run)),
     stuck: (await stuckReason(connection, client, run)) ?? foreign,
   };
-  const child = memory.progress?.child ?? null;
+  // A run that nobody can ask (its worker lacks the key) still shows its children to the server.
+  const child = memory.progress?.child ?? run.raw.pendingChildren?.[0]?.workflowId ?? null;
   if (child === null || run.status.name !== 'RUNNING') return result;
   try {
     const execution = await describe(child);
@@ -124,7 +125,8 @@ async function activities(
     const stage = activity.activityType?.name ?? '?';
     if (attempt > 1 && activity.lastFailure)
       retries.push({ stage, attempt, message: await messageOf(client, activity.lastFailure) });
-    const [heartbeat] = await decodeArrayFromPayloads(converter, activity.heartbeatDetails?.payloads);
+    const payloads = activity.heartbeatDetails?.payloads;
+    const [heartbeat] = await decodeArrayFromPayloads(converter, payloads).catch(() => []);
     if (heartbeat === undefined) continue;
     const details = (heartbeat ?? {}) as Partial<Live>;
     live.push({
@@ -141,7 +143,9 @@ async function activities(
 
 type Failure = Parameters<typeof decodeOptionalFailureToOptionalError>[1];
 const messageOf = async (client: Client, failure: Failure): Promise<string> => {
-  const error = await decodeOptionalFailureToOptionalError(client.options.loadedDataConverter, failure);
+  const error = await decodeOptionalFailureToOptionalError(client.options.loadedDataConverter, failure).catch(
+    (unread: unknown) => unread as Error, // a worker with other keys wrote it: that is what there is to know
+  );
   const type = error instanceof ApplicationFailure ? error.type : undefined;
   const message = error?.message ?? 'no message';
   // An error that nobody foresaw has its class for a type, which says nothing to people.

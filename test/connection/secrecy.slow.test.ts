@@ -205,16 +205,13 @@ describe('what the person sees', () => {
   test(
     'a store that is taken away under a run is named with the cure; put back, the run ends as if nothing had been',
     async () => {
-      const words = [
-        'run',
-        'addition',
-        '--set',
-        'stages.batch.with.count=40',
-        '--set',
-        'parameters.digits=1',
-        '--shard-size',
-        '10',
-      ];
+      const sizes = {
+        'stages.batch.with.count': 40,
+        'parameters.digits': 1,
+        'base.steps': { first: 4, growth: 1, add: 0 },
+      };
+      const set = Object.entries(sizes).flatMap(([name, value]) => ['--set', `${name}=${JSON.stringify(value)}`]);
+      const words = ['run', 'addition', ...set, '--shard-size', '10'];
       const [home, calm] = [tempHome(), tempHome()];
       const undisturbed = program(calm, [...words, '--iterations', '2', '--json']);
       expect(await undisturbed.exited, undisturbed.err()).toBe(0);
