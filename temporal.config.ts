@@ -39,15 +39,53 @@ for (const each of (env.STARTRAIL_CONCURRENCY ?? '').split(',').filter(Boolean))
   concurrency[role as Role] = Number(count);
 }
 
+export type ServerSettings = { mode: 'embedded'; namespace: string } | RemoteServer;
+export interface RemoteServer {
+  mode: 'remote';
+  /** Over what a profile says. */
+  address?: string | undefined;
+  namespace?: string | undefined;
+  /** TEMPORAL_* variables: profile, file, address, TLS, API key; read by the SDK's envconfig. Absent = no profile at all. */
+  environment?: Record<string, string>;
+}
+export interface CodecSettings {
+  keys?: string | undefined;
+  keysFile?: string | undefined;
+  token?: string | undefined;
+}
+
+/**
+ * A server is named by STARTRAIL_ADDRESS, or by what Temporal's own tools read: TEMPORAL_ADDRESS, TEMPORAL_PROFILE,
+ * TEMPORAL_CONFIG_FILE. A temporal.toml that merely lies in its usual place is not enough: `npm start` must not run on a
+ * cluster that nobody spoke of.
+ */
+function serverSettings(): ServerSettings {
+  const address = env.STARTRAIL_ADDRESS || undefined;
+  const named = env.TEMPORAL_ADDRESS || env.TEMPORAL_PROFILE || env.TEMPORAL_CONFIG_FILE;
+  if (!address && !named) return { mode: 'embedded', namespace: 'default' };
+  const isSet = ([name, value]: [string, string | undefined]) => name.startsWith('TEMPORAL_') && Boolean(value);
+  const environment = Object.fromEntries(Object.entries(env).filter(isSet)) as Record<string, string>;
+  return {
+    mode: 'remote',
+    address,
+    namespace: env.STARTRAIL_NAMESPACE || undefined,
+    ...(named && { environment: { ...environment, HOME: env.HOME ?? '', XDG_CONFIG_HOME: env.XDG_CONFIG_HOME ?? '' } }),
+  };
+}
+
 export const settings = {
   /** Everything of this machine: server database, store, logs, lock. */
   home: path.resolve(env.STARTRAIL_HOME ?? '.startrail'),
 
-  /** `embedded`: a server of our own on this machine, started when needed. With an address: that server, never another. */
-  server:
-    env.STARTRAIL_ADDRESS === undefined
-      ? ({ mode: 'embedded', namespace: 'default' } as const)
-      : ({ mode: 'remote', address: env.STARTRAIL_ADDRESS, namespace: env.STARTRAIL_NAMESPACE ?? 'default' } as const),
+  /** `embedded`: a server of our own on this machine, started when needed. Else one that is named: that, never another. */
+  server: serverSettings(),
+
+  /** Keys that encrypt what Temporal keeps of a run, and who may ask the codec server; docs/howto/encryption.md. */
+  codec: {
+    keys: env.STARTRAIL_CODEC_KEYS || undefined,
+    keysFile: env.STARTRAIL_CODEC_KEYS_FILE || undefined,
+    token: env.STARTRAIL_CODEC_TOKEN || undefined,
+  } satisfies CodecSettings as CodecSettings,
 
   /** Artifacts, memo and run documents: a folder in the home, or with an s3:// URL a bucket that several machines share. */
   store: {

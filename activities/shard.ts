@@ -3,6 +3,7 @@
  * heartbeat each second from the parent process while the engine works in its child, cancellation, spans.
  */
 import { Context } from '@temporalio/activity';
+import { EngineError } from '../engine/engine.ts';
 import type { Engine, EngineControl, EngineProgress } from '../engine/engine.ts';
 import type { Slice, StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
 import { flatSlice } from '../store/manifest.ts';
@@ -79,13 +80,29 @@ export function stageActivity<K extends StageKind>(
     };
     try {
       return await beating(act, told);
-    } catch (error) {
+    } catch (thrown) {
+      const error = await storesWord(deps.store, asked, thrown);
       deps.log.warn('shard failed', { ...fields, error: String(error) });
       rethrow(error);
     } finally {
       span('activity', began);
     }
   };
+}
+
+/**
+ * An engine that cannot read a file calls it invalid. Whether it is, or has gone between its opening and its reading, the store
+ * knows: what it says then is returned in the place of the engine's error.
+ */
+async function storesWord(store: Store, { inputs, carried }: StageInput, error: unknown): Promise<unknown> {
+  if (!(error instanceof EngineError) || error.code !== 'CheckpointInvalid') return error;
+  const digests = JSON.stringify([inputs, carried]).match(/sha256:[0-9a-f]{64}/g) ?? [];
+  try {
+    for (const digest of new Set(digests)) if (!(await store.has(digest))) await store.open(digest);
+    return error;
+  } catch (found) {
+    return found;
+  }
 }
 
 /** The input with shards for manifests: what a shard's output depends on is its rows, not the lists they stand in. */

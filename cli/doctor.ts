@@ -3,6 +3,7 @@
  *
  * Exit 0 if the default recipe can run here, 1 if not.
  */
+import { serverName } from '../connection/profile.ts';
 import { execFile } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
@@ -149,9 +150,7 @@ export async function doctor(context: Context): Promise<number> {
   const { terminal } = context;
   const [tensorflow, temporal, owner, store] = await Promise.all([
     checkTensorflow(),
-    context.server.mode === 'embedded'
-      ? checkTemporal()
-      : Promise.resolve(ok('temporal', `server at ${context.server.address}`)),
+    context.server.mode === 'embedded' ? checkTemporal() : Promise.resolve(ok('temporal', serverName(context.server))),
     checkOwner(context.home),
     checkStore(context.home),
   ]);

@@ -5,6 +5,8 @@
  *   3 server or store unreachable · 4 waiting or paused · 5 the home is owned by another process · 130 detached
  */
 import type { RunStatus } from '../schemas/run.ts';
+import { codecFailure, ConnectionError } from '../connection/failure.ts';
+import type { ConnectionCode } from '../connection/failure.ts';
 import { StoreError } from '../store/store.ts';
 
 export const EXIT = { ok: 0, failed: 1, input: 2, unreachable: 3, waiting: 4, owned: 5, detached: 130 } as const;
@@ -36,6 +38,10 @@ const BY_STATUS: Record<RunStatus, ExitCode> = {
 };
 export const exitOfStatus = (status: RunStatus): ExitCode => BY_STATUS[status];
 
+/** What this side declares wrongly is bad input; the rest is a server that cannot be used from here. */
+const exitOfConnection = (code: ConnectionCode): ExitCode =>
+  code === 'ProfileInvalid' || code === 'CodecKeysInvalid' ? EXIT.input : EXIT.unreachable;
+
 const errnoOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
@@ -48,6 +54,8 @@ export function asCliError(error: unknown): CliError {
       : error.message;
     return new CliError(EXIT.unreachable, error.code, text, { digest: error.digest ?? null });
   }
+  const known = error instanceof ConnectionError ? error : codecFailure(error);
+  if (known) return new CliError(exitOfConnection(known.code), known.code, known.sentence);
   const errno = errnoOf(error);
   const message = error instanceof Error ? error.message : String(error);
   if (errno !== undefined && ['EACCES', 'EROFS', 'ENOTDIR', 'EPERM', 'ENOSPC', 'EDQUOT'].includes(errno))

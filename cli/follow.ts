@@ -5,6 +5,7 @@
  */
 import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { codecFailure } from '../connection/failure.ts';
 import type { Progress, RunStatus } from '../schemas/run.ts';
 import { livingOwner } from './home.ts';
 import { emptyMemory, look } from './look.ts';
@@ -33,6 +34,8 @@ export interface FollowOptions {
 }
 
 const REMOTE_PATIENCE_MS = 30_000;
+/** Longer than the longest pause between two attempts. */
+const LOCKED_PATIENCE_MS = 15_000;
 
 const CLOSED: Record<string, RunStatus> = {
   COMPLETED: 'done',
@@ -49,6 +52,7 @@ export async function follow(options: FollowOptions): Promise<Followed> {
   const { runId, view, signal } = options;
   let memory = emptyMemory();
   let silentSince: number | null = null;
+  let lockedSince: number | null = null;
   const orGone = <T>(work: Promise<T>): Promise<T> => unlessStopped(work, signal, options.session);
 
   for (;;) {
@@ -58,6 +62,10 @@ export async function follow(options: FollowOptions): Promise<Followed> {
       if (silentSince !== null) view.say('the server answers again');
       silentSince = null;
       view.show(seen);
+      // A worker without the key tries in vain until somebody gives it one. What an earlier worker said is gone by then.
+      const locked = [seen.stuck, ...seen.retries.map(({ message }) => message)].map(codecFailure).find(Boolean);
+      lockedSince = locked ? (lockedSince ?? Date.now()) : null;
+      if (locked && session.mode === 'owner' && Date.now() - (lockedSince ?? 0) > LOCKED_PATIENCE_MS) throw locked;
       const status = CLOSED[seen.workflow];
       if (status) return await orGone(ended(session, runId, status, seen.progress));
       const now = seen.progress?.status;

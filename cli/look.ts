@@ -5,7 +5,13 @@
  * history has grown since the last look.
  */
 import type { Client, Connection, WorkflowExecutionDescription } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import {
+  decodeArrayFromPayloads,
+  decodeOptionalFailureToOptionalError,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { ApplicationFailure } from '@temporalio/common';
+import { codecFailure } from '../connection/failure.ts';
+import { FAILURES } from '../schemas/failure.ts';
 import { IterationProgress, Progress, QUERIES } from '../schemas/run.ts';
 
 /** What an activity said with its last heartbeat. */
@@ -59,7 +65,9 @@ export async function look(
         client.workflow.getHandle(id).query<unknown>(QUERIES.progress),
       );
       return { now, answer };
-    } catch {
+    } catch (error) {
+      // What no key here opens will not open at the next look either.
+      if (codecFailure(error)) throw error;
       // No worker at the moment, or its code fails: `stuck` tells. The next look asks again.
       return undefined;
     }
@@ -78,10 +86,11 @@ export async function look(
     workflow: run.status.name,
     progress: memory.progress,
     stages: null,
-    ...activities(run),
+    ...(await activities(client, run)),
     stuck: (await stuckReason(connection, client, run)) ?? foreign,
   };
-  const child = memory.progress?.child ?? null;
+  // A run that nobody can ask (its worker lacks the key) still shows its children to the server.
+  const child = memory.progress?.child ?? run.raw.pendingChildren?.[0]?.workflowId ?? null;
   if (child === null || run.status.name !== 'RUNNING') return result;
   try {
     const execution = await describe(child);
@@ -92,27 +101,34 @@ export async function look(
       memory.childSeen = said.now;
     }
     result.stages = memory.stages;
-    const inside = activities(execution);
+    const inside = await activities(client, execution);
     result.live.push(...inside.live);
     result.retries.push(...inside.retries);
     result.stuck ??= await stuckReason(connection, client, execution);
-  } catch {
+  } catch (error) {
+    if (codecFailure(error)) throw error;
     // The child is not there yet, or just gone.
   }
   return result;
 }
 
-function activities(execution: WorkflowExecutionDescription): Pick<Look, 'live' | 'retries'> {
+/** Heartbeats and failures stand in what the server describes as they were sent: encrypted, where there are keys. */
+async function activities(
+  client: Client,
+  execution: WorkflowExecutionDescription,
+): Promise<Pick<Look, 'live' | 'retries'>> {
+  const converter = client.options.loadedDataConverter;
   const live: Live[] = [];
   const retries: Look['retries'] = [];
   for (const activity of execution.raw.pendingActivities ?? []) {
     const attempt = activity.attempt ?? 1;
     const stage = activity.activityType?.name ?? '?';
     if (attempt > 1 && activity.lastFailure)
-      retries.push({ stage, attempt, message: activity.lastFailure.message ?? '' });
-    const payload = activity.heartbeatDetails?.payloads?.[0];
-    if (!payload) continue;
-    const details = defaultPayloadConverter.fromPayload<Partial<Live> | null>(payload) ?? {};
+      retries.push({ stage, attempt, message: await messageOf(client, activity.lastFailure) });
+    const payloads = activity.heartbeatDetails?.payloads;
+    const [heartbeat] = await decodeArrayFromPayloads(converter, payloads).catch(() => []);
+    if (heartbeat === undefined) continue;
+    const details = (heartbeat ?? {}) as Partial<Live>;
     live.push({
       stage: String(details.stage ?? stage),
       shard: Number(details.shard ?? 0),
@@ -124,6 +140,17 @@ function activities(execution: WorkflowExecutionDescription): Pick<Look, 'live' 
   }
   return { live, retries };
 }
+
+type Failure = Parameters<typeof decodeOptionalFailureToOptionalError>[1];
+const messageOf = async (client: Client, failure: Failure): Promise<string> => {
+  const error = await decodeOptionalFailureToOptionalError(client.options.loadedDataConverter, failure).catch(
+    (unread: unknown) => unread as Error, // a worker with other keys wrote it: that is what there is to know
+  );
+  const type = error instanceof ApplicationFailure ? error.type : undefined;
+  const message = error?.message ?? 'no message';
+  // An error that nobody foresaw has its class for a type, which says nothing to people.
+  return type && Object.hasOwn(FAILURES, type) && !message.startsWith(type) ? `${type}: ${message}` : message;
+};
 
 /**
  * Causes that are part of good order: news came while the workflow was closing, the task was moved, or the run was reset or
@@ -152,7 +179,7 @@ async function stuckReason(
     if (failed)
       return HARMLESS.includes(failed.cause ?? 0)
         ? null
-        : `${failed.failure?.message ?? 'no message'} (workflow ${execution.workflowId})`;
+        : `${await messageOf(client, failed.failure)} (workflow ${execution.workflowId})`;
     if (event.workflowTaskCompletedEventAttributes) return null;
   }
   return null;

@@ -40,6 +40,7 @@ export async function session(
   return openSession({
     home: context.home,
     server: context.server,
+    codec: settings.codec,
     temporal: context.server.mode === 'embedded' ? locateTemporal() : undefined,
     verb,
     // Looked up at each word: a view takes the terminal over while it is there.

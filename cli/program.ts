@@ -6,6 +6,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { asCliError, CliError, EXIT } from './exit.ts';
 import { addHistoryVerbs } from './history-verbs.ts';
+import type { CodecServerOptions } from './codec-server.ts';
 import { integer, runIdArgument, setting } from './input.ts';
 import type { RunOptions } from './input.ts';
 import { OUTCOMES } from './ledger.ts';
@@ -29,8 +30,8 @@ Examples:
   startrail fork addition-star-s1-1 --from 3 --set stages.next.with.learningRate=0.002
   startrail stop addition-star-s1-1                   end it after the shard under way
 
-Everything lies in one folder: STARTRAIL_HOME, else .startrail where you stand. With STARTRAIL_ADDRESS a Temporal server
-of yours is used, else one is started and ended with the command.
+Everything lies in one folder: STARTRAIL_HOME, else .startrail where you stand. With STARTRAIL_ADDRESS or
+TEMPORAL_PROFILE a Temporal server of yours is used, else one is started and ended with the command.
 
 Exit codes: 0 done or stopped · 1 failed, cancelled, terminated · 2 bad input or unknown run · 3 server or store unreachable
             4 waiting or paused · 5 the home is owned by another process · 130 detached`;
@@ -148,6 +149,12 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
       act(async (context) => (await import('./models.ts')).rollbackModel(context, task, options)),
     );
   addScheduleVerbs(program, act);
+  verb('codec-server', "opens encrypted payloads for Temporal's UI")
+    .option('--port <n>', 'of the loopback address; 0 = a free one', integer(0), 0)
+    .option('--origin <url>', "of the UI whose pages may ask (this home's)")
+    .action((options: CodecServerOptions) =>
+      act(async (context) => (await import('./codec-server.ts')).codecServer(context, options)),
+    );
   verb('doctor', 'what is installed, what is missing, what fixes it').action(() =>
     act(async (context) => (await import('./doctor.ts')).doctor(context)),
   );

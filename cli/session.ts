@@ -7,7 +7,16 @@
  *
  * A session never uses a server that the home's living owner did not name.
  */
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
+import type { Connection } from '@temporalio/client';
+import { dataConverterOf } from '../connection/codec.ts';
+import { connect as connectTo } from '../connection/connect.ts';
+import { ConnectionError } from '../connection/failure.ts';
+import { loadKeys } from '../connection/keys.ts';
+import type { CodecKeys } from '../connection/keys.ts';
+import { loadTarget, plainTarget } from '../connection/profile.ts';
+import type { Target } from '../connection/profile.ts';
+import type { CodecSettings, ServerSettings } from '../temporal.config.ts';
 import { startEmbedded } from './embedded.ts';
 import type { Embedded } from './embedded.ts';
 import { CliError, EXIT } from './exit.ts';
@@ -30,7 +39,9 @@ export interface Session {
 
 export interface SessionOptions {
   home: string;
-  server: { mode: 'embedded'; namespace: string } | { mode: 'remote'; address: string; namespace: string };
+  server: ServerSettings;
+  /** Keys of encrypted payloads. */
+  codec?: CodecSettings;
   verb: string;
   say: (text: string) => void;
   temporal: string | undefined;
@@ -42,13 +53,18 @@ export interface SessionOptions {
   worker?: string[];
 }
 
-const WAIT = { ownerMs: 90_000, connectMs: 5_000, lookMs: 150 };
+const WAIT = { ownerMs: 90_000, lookMs: 150 };
 const RETENTION_DAYS = 30;
 export const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
 
-async function connect(address: string, namespace: string): Promise<{ connection: Connection; client: Client }> {
-  const connection = await Connection.connect({ address, connectTimeout: WAIT.connectMs });
-  return { connection, client: new Client({ connection, namespace }) };
+interface Connected {
+  connection: Connection;
+  client: Client;
+}
+async function connect(target: Target, keys: CodecKeys): Promise<Connected> {
+  const connection = await connectTo(target);
+  const { namespace } = target;
+  return { connection, client: new Client({ connection, namespace, dataConverter: dataConverterOf(keys) }) };
 }
 
 /** A development server forgets closed workflows after a day; a home keeps them for a month. */
@@ -60,7 +76,7 @@ async function keepHistory(connection: Connection, namespace: string): Promise<v
   await connection.workflowService.updateNamespace({ namespace, config: { workflowExecutionRetentionTtl: wanted } });
 }
 
-async function owned(embedded: Embedded): Promise<Session> {
+async function owned(embedded: Embedded, keys: CodecKeys): Promise<Session> {
   let ready = false;
   embedded.workerReady.then(
     () => (ready = true),
@@ -78,7 +94,7 @@ async function owned(embedded: Embedded): Promise<Session> {
     return () => listeners.delete(listener);
   };
   try {
-    const { connection, client } = await connect(embedded.address, embedded.namespace);
+    const { connection, client } = await connect(plainTarget(embedded.address, embedded.namespace), keys);
     await keepHistory(connection, embedded.namespace);
     return {
       mode: 'owner',
@@ -105,7 +121,7 @@ const attached = (
   paths: HomePaths,
   address: string,
   ui: string | null,
-  { connection, client }: { connection: Connection; client: Client },
+  { connection, client }: Connected,
 ): Session => ({
   mode,
   paths,
@@ -118,28 +134,27 @@ const attached = (
   close: () => connection.close().catch(() => undefined),
 });
 
-/** Throws ServerUnreachable (3), HomeOwned (5), and what `startEmbedded` throws. */
+/** Throws HomeOwned (5), a ConnectionError (connection/failure.ts), and what `startEmbedded` throws. */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { server } = options;
+  const keys = loadKeys(options.codec ?? {});
   const paths = prepareHome(options.home);
   if (server.mode === 'remote') {
-    try {
-      return attached('remote', paths, server.address, null, await connect(server.address, server.namespace));
-    } catch (error) {
-      throw unreachable(server.address, error);
-    }
+    const target = await loadTarget(server);
+    return attached('remote', paths, target.address, null, await connect(target, keys));
   }
   const until = Date.now() + WAIT.ownerMs;
   for (;;) {
     const embedded = options.attachOnly ? undefined : await startEmbedded(options);
-    if (embedded) return owned(embedded);
+    if (embedded) return owned(embedded, keys);
     const living = livingOwner(paths);
     if (living && options.mustOwn && living.entry?.state !== 'ending') throw homeOwned(paths, living.pid);
     if (living?.entry?.state === 'ready') {
       const { address, namespace, ui } = living.entry;
       try {
-        return attached('attached', paths, address, ui, await connect(address, namespace));
-      } catch {
+        return attached('attached', paths, address, ui, await connect(plainTarget(address, namespace), keys));
+      } catch (error) {
+        if (!(error instanceof ConnectionError)) throw error;
         // The owner is just starting its server anew, or ending.
       }
     }
@@ -165,6 +180,6 @@ export const unreachable = (address: string, error: unknown) =>
   new CliError(
     EXIT.unreachable,
     'ServerUnreachable',
-    `no Temporal server answers at ${address}: start it, or unset STARTRAIL_ADDRESS to use one of your own`,
+    `no Temporal server answers at ${address}: start it again, then \`watch\` goes on; nothing of the run is lost`,
     { cause: error instanceof Error ? error.message : String(error) },
   );

@@ -1,4 +1,5 @@
 /** `up`: server, UI and worker in the foreground, until Ctrl-C. */
+import { serverName } from '../connection/profile.ts';
 import { runIds } from './document.ts';
 import { asCliError, EXIT } from './exit.ts';
 import { listenForLeave } from './finish.ts';
@@ -8,7 +9,9 @@ import type { Context } from './parts.ts';
 export async function up(context: Context): Promise<number> {
   const { terminal } = context;
   if (context.server.mode === 'remote')
-    throw usage(`\`up\` is for an embedded server; STARTRAIL_ADDRESS names ${context.server.address}`);
+    throw usage(
+      `\`up\` is for an embedded server; the settings name ${serverName(context.server)}: unset STARTRAIL_ADDRESS and TEMPORAL_*`,
+    );
   const leaving = listenForLeave();
   const session = await newSession(context, 'up', { mustOwn: true });
   leaving.orderly();

@@ -1,4 +1,5 @@
 /** `watch <run>`: follows a run, starting the embedded server and worker again where nobody runs them. */
+import { serverName } from '../connection/profile.ts';
 import { isFinal } from '../schemas/run.ts';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { existsSync } from 'node:fs';
@@ -51,7 +52,7 @@ function startedCode(context: Context, runId: string, bundle: string | undefined
     throw new CliError(
       EXIT.input,
       'WorkersElsewhere',
-      `the workers of ${context.server.address} are not this command's to start: start one there with \`--bundle ${bundle ?? '<name>'}\` (the home it was started from keeps that code)`,
+      `the workers of ${serverName(context.server)} are not this command's to start: start one there with \`--bundle ${bundle ?? '<name>'}\` (the home it was started from keeps that code)`,
     );
   if (bundle === undefined)
     throw without('BundleUnknown', `run ${runId} does not say with which workflow code it was started`);

@@ -48,15 +48,19 @@ export interface RecipeProblem {
   message: string;
 }
 
+/** What stands under a name that came from outside: `constructor` is no stage, though every object has one. */
+const own = <T>(object: Record<string, T>, name: string): T | undefined =>
+  Object.hasOwn(object, name) ? object[name] : undefined;
+
 /** The type a reference has in this recipe, or undefined if there is no such thing. */
 export function portTypeOf(recipe: Recipe, ref: string): PortType | undefined {
-  if (ref.startsWith('$')) return SOURCES[ref as Source];
+  if (ref.startsWith('$')) return own<PortType>(SOURCES, ref);
   const [name = '', port] = ref.split('.');
-  const stage = recipe.stages[name];
+  const stage = own(recipe.stages, name);
   if (!stage) return undefined;
   const row = stageRow(stage.use);
   const output = port ?? row.main;
-  return output === undefined ? undefined : row.outputs[output];
+  return output === undefined ? undefined : own(row.outputs, output);
 }
 
 /** Everything a reference could be, with its type. */
@@ -115,7 +119,7 @@ export function checkRecipe(recipe: Recipe): RecipeProblem[] {
     const row = stageRow(stage.use);
     for (const [port, value] of Object.entries(stage.in)) {
       const field = `stages.${name}.in.${port}`;
-      const wanted = row.inputs[port];
+      const wanted = own(row.inputs, port);
       if (!wanted) {
         const known = Object.keys(row.inputs);
         say(field, `${recipe.id} › ${name}: '${stage.use}' has no input ${port}; it has ${known.join(', ')}.`);
@@ -143,7 +147,7 @@ export function checkRecipe(recipe: Recipe): RecipeProblem[] {
       `${recipe.id} › carry.model reads ${recipe.carry.model}; needs 'model'.${suggest('model', recipe.carry.model)}`,
     );
   const scored = recipe.stop.plateau.split('.')[0] as string;
-  if (recipe.stages[scored]?.use !== 'evaluate')
+  if (own(recipe.stages, scored)?.use !== 'evaluate')
     say('stop.plateau', `${recipe.id} › stop.plateau names ${scored}; needs an 'evaluate' stage.`);
   if (problems.length === 0 && !stageOrder(recipe))
     say('stages', `${recipe.id}: the stages read each other in a circle.`);

@@ -77,14 +77,66 @@ function isAlive(pid: number, start: string): boolean {
 }
 
 export class DurableFiles {
+  /** What stands in the folder's mark; undefined before `remember` and where no mark can be written. */
+  private mark: string | undefined;
   constructor(
     readonly folder: string,
     readonly fs: FileSystem,
   ) {}
 
+  private get markFile(): string {
+    return path.join(this.folder, 'store.json');
+  }
+
+  private async readMark(): Promise<string | undefined> {
+    try {
+      const handle = await this.fs.open(this.markFile, 'r');
+      try {
+        return (await handle.readFile()).toString('utf8');
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes(errno(error) ?? '')) return undefined;
+      throw error;
+    }
+  }
+
+  /** From here on a folder that is gone, or another in its place, is noticed; a store without a mark gets one. */
+  async remember(): Promise<void> {
+    try {
+      if ((await this.readMark()) === undefined) {
+        const temporary = await this.writeTemporary(
+          Buffer.from(`{"store":"${randomBytes(16).toString('hex')}"}\n`),
+          0o444,
+        );
+        await this.linkExclusively(temporary, this.markFile).finally(() => this.removeIfThere(temporary));
+      }
+      this.mark = await this.readMark();
+    } catch (error) {
+      // Read-only or full: it can be read as it is.
+      if (errno(error) === undefined) throw error;
+    }
+  }
+
+  /**
+   * Throws StoreUnreachable where the store that was opened does not stand any more. Without this a deleted folder would be
+   * made again, empty, and its run would fail for want of an artifact, when all it wants is its folder back.
+   */
+  async mustStand(): Promise<void> {
+    if (this.mark === undefined) return;
+    const found = await this.readMark();
+    if (found === this.mark) return;
+    throw new StoreError(
+      'StoreUnreachable',
+      `the store ${this.folder} ${found === undefined ? 'is gone' : 'is another than the one that was opened'}: put the folder back or mount it again, and the run goes on by itself; if it is lost for good, end the run with \`startrail stop --now\` and start it under a new id`,
+    );
+  }
+
   /** Runs `work`; an error of the disk becomes a StoreError with place, cause and next step. */
   async guard<T>(doing: string, mode: 'read' | 'write', work: () => Promise<T>): Promise<T> {
     try {
+      if (mode === 'write') await this.mustStand();
       return await work();
     } catch (error) {
       const found = errno(error);

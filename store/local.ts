@@ -3,6 +3,7 @@
  *
  *   objects/9f/86d0…   artifacts by sha256        names/runs/night-1.json   documents
  *   scratch/           unfinished work            tmp/                      files not yet visible
+ *   store.json         which store this is
  *   damaged/           what failed its check, kept for a person to look at
  *
  * Any number of processes of one machine may share it. An artifact appears whole or not at all: it is written to tmp/,
@@ -34,6 +35,7 @@ export async function createLocalStore(folder: string, fs: FileSystem = realFile
     }
   });
   await files.removeStale();
+  await files.remember();
 
   /** File → the stamp under which its bytes were verified by this process. */
   const verified = new Map<string, string>();
@@ -84,7 +86,10 @@ export async function createLocalStore(folder: string, fs: FileSystem = realFile
         stamp = await stampOf(file, fs);
         result = await look(file);
       } catch (error) {
-        if (errno(error) === 'ENOENT') throw missing(digest);
+        if (errno(error) === 'ENOENT') {
+          await files.mustStand();
+          throw missing(digest);
+        }
         throw error;
       }
       if (result.found === digest) return { ...result, stamp };

@@ -6,16 +6,18 @@ import { createHash } from 'node:crypto';
 import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { failureConverterPath } from '../connection/codec.ts';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-async function contentHash(): Promise<string> {
+async function contentHash(encrypted: boolean): Promise<string> {
   const hash = createHash('sha256');
   for (const folder of ['workflows', 'schemas'])
     for (const file of (await readdir(path.join(root, folder))).sort())
       hash.update(`${folder}/${file}\n`).update(await readFile(path.join(root, folder, file)));
   hash.update(await readFile(path.join(root, 'package-lock.json')));
+  if (encrypted) hash.update(await readFile(failureConverterPath));
   return hash.digest('hex').slice(0, 24);
 }
 
@@ -38,10 +40,10 @@ export async function keptBundle(home: string, name: string): Promise<string> {
 /** The name under which a home keeps it, and runs remember it. */
 export const bundleName = (file: string): string => path.basename(file, '.js');
 
-/** Path of a bundle of today's workflow code. */
-export async function workflowBundle(home: string): Promise<string> {
+/** Path of a bundle of today's workflow code; `encrypted`: with failures that keep what they say in a payload. */
+export async function workflowBundle(home: string, encrypted = false): Promise<string> {
   const folder = path.join(home, 'bundles');
-  const file = path.join(folder, `${await contentHash()}.js`);
+  const file = path.join(folder, `${await contentHash(encrypted)}.js`);
   try {
     await readFile(file);
     return file;
@@ -50,6 +52,7 @@ export async function workflowBundle(home: string): Promise<string> {
   }
   const { code } = await bundleWorkflowCode({
     workflowsPath: path.join(root, 'workflows', 'index.ts'),
+    ...(encrypted && { failureConverterPath }),
     logger: new DefaultLogger('ERROR'),
   });
   await mkdir(folder, { recursive: true });

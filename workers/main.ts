@@ -13,6 +13,11 @@ import { parseArgs } from 'node:util';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import type { Dependencies } from '../activities/dependencies.ts';
+import { dataConverterOf } from '../connection/codec.ts';
+import { ConnectionError } from '../connection/failure.ts';
+import { loadKeys } from '../connection/keys.ts';
+import { loadTarget, plainTarget } from '../connection/profile.ts';
+import type { Target } from '../connection/profile.ts';
 import type { Engine } from '../engine/engine.ts';
 import { createHostedEngine } from '../engine/host.ts';
 import { createLanedEngine } from '../engine/lanes.ts';
@@ -29,7 +34,7 @@ const { values: args } = parseArgs({
     role: { type: 'string', default: 'all' },
     home: { type: 'string', default: settings.home },
     address: { type: 'string' },
-    namespace: { type: 'string', default: settings.server.namespace },
+    namespace: { type: 'string' },
     /** Standard input belongs to an owner: when it closes, he is gone. A service's input is closed from the start. */
     owned: { type: 'boolean', default: false },
     /** Workflow code of an earlier version that the home has kept, by its name in a run's document. */
@@ -45,8 +50,22 @@ function startEngine({ kind, threads, lanes, hungAfterMs }: EngineSettings, log:
   return createLanedEngine({ sampling: Array.from({ length: lanes }, () => hosted(1)), training: hosted(threads) });
 }
 
-const bundleOf = (home: string): Promise<string> =>
-  args.bundle === undefined ? workflowBundle(home) : keptBundle(home, args.bundle);
+const bundleOf = (home: string, encrypted: boolean): Promise<string> =>
+  args.bundle === undefined ? workflowBundle(home, encrypted) : keptBundle(home, args.bundle);
+
+/** The server to work for; one that is not this machine's own is asked first, because the SDK would try for long. */
+async function serverTarget(): Promise<Target> {
+  const { server } = settings;
+  if (server.mode === 'embedded') return plainTarget(args.address ?? '127.0.0.1:7233', args.namespace ?? 'default');
+  const target = await loadTarget({
+    ...server,
+    ...(args.address !== undefined && { address: args.address }),
+    ...(args.namespace !== undefined && { namespace: args.namespace }),
+  });
+  const { connect } = await import('../connection/connect.ts');
+  await (await connect(target)).close();
+  return target;
+}
 
 /** Throws InvalidInput for a role that does not exist, or that is to run less than one activity. */
 function checkRoles(asked: Role[]): void {
@@ -62,7 +81,8 @@ async function main(): Promise<void> {
   const home = path.resolve(args.home);
   const log = createLog(home, 'worker', settings.log.level);
   installRuntimeLog(log);
-  const address = args.address ?? (settings.server.mode === 'remote' ? settings.server.address : '127.0.0.1:7233');
+  const keys = loadKeys(settings.codec);
+  const target = await serverTarget();
   const roles = args.role === 'all' ? (Object.keys(taskQueues) as Role[]) : (args.role.split(',') as Role[]);
   checkRoles(roles);
 
@@ -93,8 +113,8 @@ async function main(): Promise<void> {
     },
   };
   const [codePath, connection] = await Promise.all([
-    roles.includes('control') ? bundleOf(home) : undefined,
-    NativeConnection.connect({ address }),
+    roles.includes('control') ? bundleOf(home, keys.size > 0) : undefined,
+    NativeConnection.connect(target.options),
   ]);
   if (codePath !== undefined) deps.bundle = bundleName(codePath);
   const activities = createActivities(deps);
@@ -102,7 +122,8 @@ async function main(): Promise<void> {
     roles.map((role) =>
       Worker.create({
         connection,
-        namespace: args.namespace,
+        namespace: target.namespace,
+        dataConverter: dataConverterOf(keys),
         taskQueue: taskQueues[role],
         activities,
         ...(role === 'control' && codePath ? { workflowBundle: { codePath } } : {}),
@@ -139,7 +160,7 @@ async function main(): Promise<void> {
 
   const running = Promise.all(workers.map((worker) => worker.run()));
   say({ event: 'ready', pid: process.pid, roles });
-  log.info({ address, roles }, 'worker ready');
+  log.info({ address: target.address, roles }, 'worker ready');
   // In a dead worker's place there are seconds to go until its heartbeats are missed: the engine loads meanwhile.
   if (roles.includes('sample') || roles.includes('train'))
     engines
@@ -158,7 +179,8 @@ main().then(
   () => process.exit(0),
   (error: unknown) => {
     const { code, message } = error as { code?: unknown; message?: unknown };
-    say({ event: 'failed', code: typeof code === 'string' ? code : 'WorkerFailed', message: String(message ?? error) });
+    const told = error instanceof ConnectionError ? error.sentence : String(message ?? error);
+    say({ event: 'failed', code: typeof code === 'string' ? code : 'WorkerFailed', message: told });
     process.exit(1);
   },
 );

@@ -12,13 +12,14 @@ import { allHandlersFinished, condition, continueAsNew, getExternalWorkflowHandl
 import { defineQuery, defineSignal, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { Model } from '../schemas/checkpoint.ts';
 import type { Recipe } from '../schemas/recipe.ts';
-import { QUERIES } from '../schemas/run.ts';
+import { QUERIES, WORKFLOWS } from '../schemas/run.ts';
 import type { ResolvedRun } from '../schemas/run.ts';
 import { stageRow } from '../schemas/stage.ts';
 import type { StageKind, StageOutput } from '../schemas/stage.ts';
 import { ShardGate } from './gate.ts';
 import type { GateState } from './gate.ts';
 import { followedShard, pieceAt, pieceCount } from './shards.ts';
+import { mustHaveParent } from './run-messages.ts';
 import { frame, StageCalls, stageInput } from './stage-calls.ts';
 
 type Output = StageOutput<StageKind>;
@@ -57,6 +58,7 @@ export const fannedSignal = defineSignal<[string[], number]>('fanned');
 
 /** The outputs of each stage in the chain, joined: few, in the order of their shards. */
 export async function fanOut(input: FanOutInput, carried?: FanOutState): Promise<Record<string, Output[]>> {
+  mustHaveParent(WORKFLOWS.fanOut);
   const { resolved, chain, values } = input;
   const [first] = chain as [FanOutInput['chain'][number]];
   const shardBy = stageRow(first.stage.use).shardBy ?? [];

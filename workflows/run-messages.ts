@@ -2,10 +2,10 @@
  * What a run answers to (updates, the progress query), how its input is read and how its failures are told. Names and shapes
  * are in schemas/run.ts.
  */
-import { ActivityFailure, ChildWorkflowFailure, defineQuery, defineUpdate } from '@temporalio/workflow';
+import { ActivityFailure, ChildWorkflowFailure, defineQuery, defineUpdate, workflowInfo } from '@temporalio/workflow';
 import { ApplicationFailure, TerminatedFailure } from '@temporalio/common';
 import type { z } from 'zod';
-import { QUERIES, UPDATES } from '../schemas/run.ts';
+import { QUERIES, UPDATES, WORKFLOWS } from '../schemas/run.ts';
 import type { Progress } from '../schemas/run.ts';
 import { HALTED } from './gate.ts';
 
@@ -19,8 +19,9 @@ export const runProgress = defineQuery<Progress>(QUERIES.progress);
 /** Reads JSON from outside; throws InvalidInput, which fails the run (or the update) at once, with every field that is wrong. */
 export function parse<T extends z.ZodType>(schema: T, raw: unknown): z.output<T> {
   const result = schema.safeParse(raw);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => ({
+  const slipped = prototypeIn(raw);
+  if (result.success && !slipped) return result.data;
+  const problems = [...(result.error?.issues ?? []), ...(slipped ?? [])].map((issue) => ({
     field: issue.path.join('.') || '(root)',
     message: `${issue.message}${foundAt(raw, issue.path)}`,
   }));
@@ -29,6 +30,28 @@ export function parse<T extends z.ZodType>(schema: T, raw: unknown): z.output<T>
     'InvalidInput',
     problems,
   );
+}
+
+/** zod drops a key `__proto__` without a word; whoever sends one means to get something past the checks. */
+function prototypeIn(raw: unknown, path: string[] = []): { path: string[]; message: string }[] | undefined {
+  if (typeof raw !== 'object' || raw === null) return undefined;
+  for (const [key, value] of Object.entries(raw)) {
+    const found =
+      key === '__proto__' ? [{ path, message: 'Unrecognized key: "__proto__"' }] : prototypeIn(value, [...path, key]);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/**
+ * Refuses a workflow that somebody started by itself, whose input nobody has checked: `starRun` makes it from what `resolve`
+ * returns. Throws InvalidInput.
+ */
+export function mustHaveParent(type: string): void {
+  const { workflowType, parent } = workflowInfo();
+  if (workflowType !== type || parent !== undefined) return;
+  const message = `${type} is a part of a run and cannot be started by itself; start ${WORKFLOWS.run} with {"recipe": …, "task": …}`;
+  throw ApplicationFailure.nonRetryable(message, 'InvalidInput', [{ field: '(root)', message }]);
 }
 
 /** What stands at a path of the input, shortened; the empty string where nothing does. */

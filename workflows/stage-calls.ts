@@ -4,9 +4,10 @@
  * Repair: when a shard finds an artifact damaged or gone, the shard that made it is run again (at most twice for one
  * artifact), the same digest is required, then the shard that found it runs again.
  */
-import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import type { Activities } from '../activities/index.ts';
+import type { Published, Unpublished } from '../activities/publish.ts';
 import type { Repair } from '../activities/repair.ts';
 import type { Model } from '../schemas/checkpoint.ts';
 import { NON_RETRYABLE } from '../schemas/failure.ts';
@@ -17,6 +18,7 @@ import type { Piece } from './shards.ts';
 
 const RETRY = { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterval: '10s' } as const;
 const REPAIRS = 2;
+const LOCAL_TRIES = 3;
 
 /** Activities of a run's frame: quick, though resolve may wait for an engine's start. A dead worker is noticed within 6 s. */
 export const frame = proxyActivities<
@@ -33,11 +35,23 @@ export const lastPublish = proxyActivities<Pick<Activities, 'publish'>>({
   heartbeatTimeout: '6s',
   retry: PUBLISH_RETRY,
 });
-/** For documents that are written between iterations: no round trip through the server. */
-export const localFrame = proxyLocalActivities<Pick<Activities, 'publish'>>({
+const localFrame = proxyLocalActivities<Pick<Activities, 'publish'>>({
   startToCloseTimeout: '20s',
-  retry: PUBLISH_RETRY,
+  retry: { ...PUBLISH_RETRY, maximumAttempts: LOCAL_TRIES },
 });
+
+/**
+ * Writes the document between iterations, without a round trip through the server. Where that fails, as an activity: nobody
+ * sees how a local one is tried again, and a store that is away should be told of.
+ */
+export async function publishBetween(document: Unpublished): Promise<Published> {
+  try {
+    return await localFrame.publish(document);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return lastPublish.publish(document);
+  }
+}
 
 /** At most so many at once, in order of arrival. */
 export class Gate {

@@ -12,7 +12,7 @@ import type { ArtifactRef } from '../schemas/artifact.ts';
 import type { Model } from '../schemas/checkpoint.ts';
 import { stageOrder } from '../schemas/recipe.ts';
 import type { Recipe } from '../schemas/recipe.ts';
-import { QUERIES } from '../schemas/run.ts';
+import { QUERIES, WORKFLOWS } from '../schemas/run.ts';
 import type { IterationProgress, IterationSummary, ResolvedRun, StageProgress } from '../schemas/run.ts';
 import { stageRow } from '../schemas/stage.ts';
 import type { Rows, ScoreShard, StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
@@ -21,6 +21,7 @@ import { gateSignal, ShardGate } from './gate.ts';
 import type { GateState } from './gate.ts';
 import { cutRows, followedShard, pieceCount } from './shards.ts';
 import type { Piece } from './shards.ts';
+import { mustHaveParent } from './run-messages.ts';
 import { frame, StageCalls, stageInput } from './stage-calls.ts';
 import { shardCounts } from './shard-counts.ts';
 
@@ -46,6 +47,7 @@ interface StageRun {
 }
 
 export async function starIteration(input: IterationInput): Promise<IterationSummary> {
+  mustHaveParent(WORKFLOWS.iteration);
   const { resolved, recipe } = input;
   const above = resolved.fanOutAbove ?? Infinity;
   const fans = new Set<{ signal: (signal: typeof gateSignal, state: GateState) => Promise<void> }>();

@@ -36,7 +36,7 @@ import {
   runProgress,
   stopUpdate,
 } from './run-messages.ts';
-import { lastPublish, localFrame } from './stage-calls.ts';
+import { lastPublish, publishBetween } from './stage-calls.ts';
 import { gateSignal } from './gate.ts';
 import { starIteration } from './star-iteration.ts';
 
@@ -154,7 +154,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
       resolved: resolved ?? null,
       startedAt,
     };
-    await (local ? localFrame : lastPublish).publish(document);
+    await (local ? publishBetween(document) : lastPublish.publish(document));
   };
   const finish = async (end: RunStatus, why: string): Promise<Progress> => {
     status = end;

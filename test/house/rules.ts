@@ -48,6 +48,7 @@ export const rules: Record<string, Rule> = {
     ],
     why: 'activities get engines and stores handed in; they know the interfaces only',
   },
+  connection: { from: [config], why: 'how the server is reached and what it may read is known in one place' },
   report: { from: ['schemas', 'store'], why: 'a report is made from the archive, without a server' },
   cli: {
     // The archive is a store; a plan (--dry-run, bad input told before anything starts) is what `resolve` would make of it.
@@ -59,6 +60,7 @@ export const rules: Record<string, Rule> = {
       'tasks',
       'activities/resolve.ts',
       'activities/plan-fork.ts',
+      'connection',
       config,
       locate,
     ],
@@ -67,7 +69,7 @@ export const rules: Record<string, Rule> = {
   workers: {
     from: [
       ...['schemas', 'verifiers', 'store', 'engine', 'recipes', 'tasks', 'workflows', 'activities', 'report', 'cli'],
-      ...[config, locate],
+      ...['connection', config, locate],
     ],
     why: 'workers are composition roots',
   },
