@@ -156,6 +156,7 @@ export function prepareRecipe(filled: Filled): Recipe {
     },
     carry: { model: 'base' },
     stop: filled.recipe.stop,
+    judging: filled.recipe.judging,
   };
 }
 

@@ -33,12 +33,23 @@ export const StopRule = z.strictObject({
 });
 export type StopRule = z.infer<typeof StopRule>;
 
+export const Judging = z.strictObject({
+  /**
+   * Share (0..1) of an iteration's judgements that may be missing. Above it the iteration fails with `JudgingTrouble` before
+   * it trains, or decides, on what is left.
+   */
+  atMostUnjudged: z.number().min(0).max(1).default(0.2),
+});
+export type Judging = z.infer<typeof Judging>;
+
 export const Recipe = z.strictObject({
   id: Id,
   source: z.string().default(''),
   stages: z.record(z.string().regex(/^[a-zA-Z][\w-]*$/), RecipeStage),
   carry: z.strictObject({ model: Ref }),
   stop: StopRule,
+  /** Absent: the default; in a run that was resolved before it stood here, no limit. */
+  judging: Judging.optional(),
 });
 export type Recipe = z.infer<typeof Recipe>;
 
@@ -203,6 +214,7 @@ export function defineRecipe<const S extends Record<string, { use: StageKind; in
   stages: S & Checked<S>;
   carry: { model: RefsOf<S, 'model'> };
   stop: z.input<typeof StopRule>;
+  judging?: z.input<typeof Judging>;
 }): Recipe {
   const parsed = Recipe.parse(recipe);
   const problems = checkRecipe(parsed);

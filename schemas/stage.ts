@@ -84,6 +84,8 @@ interface StageRow {
   shardBy?: string[];
   /** A shard of this stage needs just the same shard of that input: it starts as soon as that one is there. */
   follows?: string;
+  /** Starts only when enough of the judgements made before it in the iteration are there (`judging.atMostUnjudged`). */
+  needsJudgements?: true;
   /** 'engine' stages heartbeat fast and use the engine; the queue decides which worker role takes them. */
   queue: 'control' | 'sample' | 'verify' | 'train';
   options: z.ZodObject;
@@ -155,6 +157,7 @@ export const STAGES = {
     },
     outputs: { model: 'model' },
     main: 'model',
+    needsJudgements: true,
     queue: 'train',
     options: z.strictObject(trainingOptions),
   },
@@ -272,6 +275,8 @@ export interface StageOutput<K extends StageKind = StageKind> {
   tokens: number;
   /** Holds unjudged rows: a retry of the iteration judges those again. */
   partial: boolean;
+  /** The cause that most of the unjudged rows have. */
+  unjudgedBecause?: string;
   /** fine-tune: rows and steps. */
   trained?: { rows: number; steps: number; carried: boolean };
   /** This output stands for so many shards, joined by a fan-out: its refs are manifests. */

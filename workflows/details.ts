@@ -21,5 +21,20 @@ export function runTable({ recipe, task, status, reason, records }: Progress): s
     (record.seconds / 60).toFixed(1),
   ]);
   const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
-  return [`**${recipe}** on ${task}: ${status}${reason ? ` (${reason})` : ''}`, '', ...lines].join('\n');
+  return [`**${recipe}** on ${task}: ${status}${reason ? ` (${reason})` : ''}`, ...choices(status), '', ...lines].join(
+    '\n',
+  );
 }
+
+/** What a person who finds the run waiting can send. */
+const choices = (status: Progress['status']): string[] =>
+  status === 'waiting'
+    ? [
+        '',
+        'It waits for one of these updates:',
+        '',
+        '- `retryIteration` does what is missing of it again; `{"set": {"<path>": value}}` changes options for it',
+        '- `abandon` ends the run as failed; what was sealed stays',
+        '- `stop` ends the run as stopped; what was sealed stays',
+      ]
+    : [];

@@ -19,6 +19,7 @@ import type { Rows, ScoreShard, StageInput, StageKind, StageOutput } from '../sc
 import { fannedSignal, fanOut, followersOf } from './fan-out.ts';
 import { gateSignal, ShardGate } from './gate.ts';
 import type { GateState } from './gate.ts';
+import { judgingTrouble } from './judgements.ts';
 import { cutRows, followedShard, pieceCount } from './shards.ts';
 import type { Piece } from './shards.ts';
 import { frame, StageCalls, stageInput } from './stage-calls.ts';
@@ -78,6 +79,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
     }),
   );
   finished.sort((x, y) => order.indexOf(x.name) - order.indexOf(y.name));
+  needJudgements(finished.filter(({ name }) => recipe.stages[name]?.use === 'evaluate'));
   return seal();
 
   /** Everything `ref` stands for, once it exists. */
@@ -108,9 +110,33 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
     }
   }
 
+  /** Throws JudgingTrouble. A run of before `judging` stood in its recipe has no limit. */
+  function needJudgements(stages: { outputs: Output[] }[]): void {
+    const { judging } = recipe;
+    if (!judging) return;
+    const trouble = judgingTrouble(
+      stages.flatMap(({ outputs }) => outputs),
+      judging.atMostUnjudged,
+    );
+    if (trouble !== undefined) throw ApplicationFailure.nonRetryable(trouble, 'JudgingTrouble');
+  }
+
+  /** The stages that `name` rests on, however far back. */
+  function behind(name: string): string[] {
+    const direct = Object.values((recipe.stages[name] as Recipe['stages'][string]).in).flat();
+    const names = direct.filter((ref) => !ref.startsWith('$')).map((ref) => ref.split('.')[0] as string);
+    return [...new Set(names.flatMap((one) => [one, ...behind(one)]))];
+  }
+
   async function startStage(name: string): Promise<StageRun> {
     const stage = recipe.stages[name] as Recipe['stages'][string];
     const row = stageRow(stage.use);
+    if (row.needsJudgements && recipe.judging)
+      needJudgements(
+        await Promise.all(
+          behind(name).map(async (one) => ({ outputs: await (await (runs.get(one) as Promise<StageRun>)).all })),
+        ),
+      );
     const status = progress.stages[name] as IterationProgress['stages'][string];
     const of = { resolved, n: input.n, attempt: input.attempt, carried: input.model };
     const build = (inputs: Piece, index: number, count: number) =>
