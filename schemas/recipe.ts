@@ -8,6 +8,7 @@
  * that come as JSON. There is no `if` in a recipe.
  */
 import { z } from 'zod';
+import { Budget } from './budget.ts';
 import { nearest } from './nearest.ts';
 import { SOURCES, StageKind, stageRow } from './stage.ts';
 import type { PortType, Source, STAGES } from './stage.ts';
@@ -30,6 +31,13 @@ export const StopRule = z.strictObject({
   /** Iterations without a better value before the run stops. */
   patience: z.int().min(1).default(3),
   atMost: z.int().min(1).max(1000).default(16),
+  /**
+   * A fall of that number by more than this (0..1) below the best rolls the run back: the next iteration samples from the best
+   * model. Falling as far again ends the run. Absent: no roll-back.
+   */
+  regression: z.number().gt(0).max(1).optional(),
+  /** What the run may spend; then it stops at a shard's end and can be continued. Absent: no limit. */
+  budget: Budget.optional(),
 });
 export type StopRule = z.infer<typeof StopRule>;
 

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { ArtifactRef, Digest } from './artifact.ts';
 import type { Model } from './checkpoint.ts';
 import { AdapterOptions, DecoderConfig, TokenizerSpec } from './checkpoint.ts';
+import { ProblemSnapshot } from './problem.ts';
 import type { Comparison } from './comparison.ts';
 
 /** What may flow through a port. A judged row's type is its verdict, so only right rationales can reach training. */
@@ -237,6 +238,8 @@ export const RunContext = z.strictObject({
   deterministic: z.boolean(),
   /** The gate's identities (tasks/gate.ts) are kept from draws and seeds. */
   gate: z.literal(true).optional(),
+  /** Snapshot of a problem source, and what of it is new; absent where the task's own problems are drawn. */
+  source: ProblemSnapshot.optional(),
   /** Content of the task's and its verifiers' files, and versions of outside verifiers. */
   implementation: Digest,
   /** A fresh replay: the memo is not asked and learns nothing; outputs are held against this run's at this attempt. */
@@ -277,7 +280,8 @@ export interface StageOutput<K extends StageKind = StageKind> {
   partial: boolean;
   /** The cause that most of the unjudged rows have. */
   unjudgedBecause?: string;
-  /** fine-tune: rows and steps. */
+  /** draw from a problem source: how many were new; fine-tune: rows and steps. */
+  drawnNew?: number;
   trained?: { rows: number; steps: number; carried: boolean };
   /** This output stands for so many shards, joined by a fan-out: its refs are manifests. */
   joined?: StageCounts;

@@ -109,6 +109,8 @@ export class StageCalls {
     private readonly shardsInFlight: number,
     /** Resolves when a shard may start; rejects when the iteration is to end. */
     private readonly admitted: () => Promise<void>,
+    /** Hears of each shard that is done. */
+    private readonly onDone: (kind: StageKind, output: StageOutput) => void = () => undefined,
   ) {}
 
   async run<K extends StageKind>(input: StageInput<K>): Promise<StageOutput<K>> {
@@ -120,7 +122,9 @@ export class StageCalls {
       await this.admitted();
       this.running++;
       try {
-        return await this.attempt(input, rule);
+        const output = await this.attempt(input, rule);
+        this.onDone(input.kind, output);
+        return output;
       } finally {
         this.running--;
       }
