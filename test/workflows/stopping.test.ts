@@ -3,9 +3,8 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
-import { createScriptedEngine } from '../../engine/scripted.ts';
 import type { Progress, RunDocument } from '../../schemas/run.ts';
-import addition, { additionProblem } from '../../tasks/addition.ts';
+import { skilledAdder } from '../support/skilled.ts';
 import { createBench, scriptedAdder, smallRun, startRun, startServer } from '../support/temporal.ts';
 import type { Bench } from '../support/temporal.ts';
 
@@ -29,35 +28,8 @@ const waiting = async (handle: WorkflowHandle) => {
   return handle.query<Progress>('progress');
 };
 
-/** Right in a share of prompts that stands by the order of trainings: the base's, then each iteration's. */
-function skilled(shares: number[]) {
-  const skill = new Map<string, number>();
-  const sampledBy: string[] = [];
-  const hash = (text: string) => [...text].reduce((h, c) => (Math.imul(h, 31) + c.charCodeAt(0)) >>> 0, 7);
-  let trainings = 0;
-  const inner = createScriptedEngine({
-    answer: (prompt, _row, model) => {
-      const [, a = '0', b = '0'] = /^(\d+)\+(\d+)/.exec(prompt) ?? [];
-      const gold = addition.goldCompletion(additionProblem(Number(a), Number(b), a.length));
-      const right = hash(prompt) % 100 < (skill.get(model.digest) ?? 0);
-      return right ? gold : gold.replace(/\d+$/, (sum) => String(Number(sum) + 1));
-    },
-  });
-  const engine: Engine = {
-    ...inner,
-    sample: (request, control) => {
-      // The digests are known after training: a model's share is looked up by when it first samples.
-      if (!skill.has(request.model.digest)) skill.set(request.model.digest, shares[trainings - 1] ?? 0);
-      sampledBy.push(request.model.digest);
-      return inner.sample(request, control);
-    },
-    train: (request, control) => {
-      trainings++;
-      return inner.train(request, control);
-    },
-  };
-  return { engine, sampledBy };
-}
+/** One share for each training, the base's first. */
+const skilled = (shares: number[]) => skilledAdder(() => shares.shift() ?? 0);
 
 const stop = (rules: object) =>
   Object.fromEntries(Object.entries(rules).map(([key, value]) => [`stop.${key}`, value as unknown]));
