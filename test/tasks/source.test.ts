@@ -78,6 +78,8 @@ describe('drawing', () => {
 
   it('of 100 at half, 50 are new at least; with a share of 0 no more than chance brings', () => {
     expect(draw(100, 0.5).fresh).toBeGreaterThanOrEqual(50);
+    expect(draw(100, 0.5).fresh, 'and few more').toBeLessThan(62);
+    expect(freshTrainable).toBeGreaterThan(65);
     expect(draw(100, 0).fresh).toBeLessThan(35);
   });
 

@@ -28,9 +28,9 @@ beforeAll(async () => {
     let body = '';
     request.on('data', (bytes: Buffer) => (body += bytes.toString()));
     request.on('end', () => {
-      heard.push({ body: JSON.parse(body), headers: request.headers });
+      heard.push({ body: body === '' ? null : JSON.parse(body), headers: request.headers });
       if (answers.hang) return;
-      response.writeHead(answers.status, answers.status === 302 ? { location: 'http://127.0.0.1:1/' } : {}).end('ok');
+      response.writeHead(answers.status, answers.status === 302 ? { location: '/elsewhere' } : {}).end('ok');
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readProblems } from '../../activities/problem-source.ts';
+import { EngineError } from '../../engine/engine.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Problem } from '../../schemas/problem.ts';
 import type { RunDocument } from '../../schemas/run.ts';
@@ -18,12 +19,14 @@ let env: TestWorkflowEnvironment;
 let on: Bench;
 let inbox: string;
 const trainedOn: string[] = [];
+let broken = false;
 beforeAll(async () => {
   env = await startServer();
   const inner = scriptedAdder();
   const engine: Engine = {
     ...inner,
     train: async (request, control) => {
+      if (broken && request.start.kind === 'checkpoint') throw new EngineError('TrainingDiverged', 'not finite');
       trainedOn.push(await readFile(request.dataPath, 'utf8'));
       return inner.train(request, control);
     },
@@ -89,11 +92,10 @@ describe('a folder of problems', () => {
     { timeout: 120_000 },
     async () => {
       add('d.jsonl', lines(some(400, 450)));
-      await on.during(async () => {
-        const handle = await startRun(on, 'cancelled', input({ seed: 4 }));
-        await handle.cancel();
-        await handle.result().catch(() => undefined);
-      });
+      broken = true;
+      await expect(run('fails', { seed: 4, onFailure: 'fail' })).rejects.toThrow();
+      broken = false;
+      expect((await documentOf('fails')).resolved?.context.source?.fresh.rows).toBe(50);
       const once = await run('fourth', { seed: 4 });
       expect(once.resolved?.context.source?.fresh.rows).toBe(50);
       expect((await run('fifth', { seed: 4 })).resolved?.context.source?.fresh.rows).toBe(0);
