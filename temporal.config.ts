@@ -4,6 +4,8 @@
  * A run can name only what stands here (engines, task queues), never a command line, URL, key or path of its own.
  */
 import path from 'node:path';
+import type { z } from 'zod';
+import type { Price } from './schemas/budget.ts';
 import { STAGES, StageKind } from './schemas/stage.ts';
 import type { StageRule } from './schemas/run.ts';
 
@@ -21,6 +23,8 @@ export interface EngineSettings {
   lanes: number;
   /** An engine without progress for so long is ended and the attempt retried. */
   hungAfterMs: number;
+  /** What it costs, for budgets in money, e.g. { perMillionSampled: 0.4, perHour: 2, currency: 'EUR' }; absent = no price. */
+  price?: z.input<typeof Price>;
 }
 
 /** Task queue of each worker role; workflows and small activities run on `control`. */
@@ -100,6 +104,9 @@ export const settings = {
   } satisfies Record<string, EngineSettings> as Record<string, EngineSettings>,
   defaultEngine: env.STARTRAIL_ENGINE ?? 'tfjs',
 
+  /** Files and folders of problems that runs may name (`"problems": {"root": "inbox"}`); docs/howto/nightly.md. */
+  dataRoots: { inbox: path.resolve(env.STARTRAIL_INBOX ?? 'problems') } as Record<string, string>,
+
   /** A snapshot inside a fine-tune every so often: what a kill costs at most. The bytes that come out do not depend on it. */
   snapshotEveryMs: Number(env.STARTRAIL_SNAPSHOT_MS ?? 5_000),
 
@@ -114,6 +121,9 @@ export const settings = {
 
   /** A stage of more shards runs in fan-out children. At 64 the refs of six ports and an evaluation still fit one payload. */
   fanOutAbove: Number(env.STARTRAIL_FAN_OUT_ABOVE ?? 64),
+
+  /** Who is told of runs that failed or wait and of models that were promoted: a JSON list of targets, schemas/notice.ts. */
+  notify: (env.STARTRAIL_NOTIFY ?? []) as unknown,
 
   log: { level: env.STARTRAIL_LOG ?? 'info' },
 } as const;

@@ -1,5 +1,7 @@
 /** What activities are given by the worker: interfaces only, so that tests can put anything behind them. */
 import type { Engine } from '../engine/engine.ts';
+import type { Price } from '../schemas/budget.ts';
+import type { Notice } from '../schemas/notice.ts';
 import type { Recipe } from '../schemas/recipe.ts';
 import type { StageRule } from '../schemas/run.ts';
 import type { StageKind } from '../schemas/stage.ts';
@@ -24,10 +26,14 @@ export interface Dependencies {
   engine(name: string): Engine | undefined;
   engineNames: string[];
   defaultEngine: string;
+  /** What an engine costs, where its settings say so. */
+  price?(engine: string): Price | undefined;
   recipe(id: string): Recipe | undefined;
   recipeIds: string[];
   task(id: string): Task | undefined;
   taskIds: string[];
+  /** Files and folders of problems by the names runs may use. */
+  dataRoots?: Record<string, string>;
   rules: Record<StageKind, StageRule>;
   /** Shards of one stage under way at once. */
   shardsInFlight: number;
@@ -37,6 +43,8 @@ export interface Dependencies {
   bundle?: string | undefined;
   /** A snapshot inside a fine-tune every so often. */
   snapshotEveryMs: number;
+  /** Tells the targets of the settings; never rejects. */
+  notify?(notice: Notice): Promise<void>;
   /** Where the time of a run goes; kept by the worker, never part of an artifact. */
   span(span: Span): void;
   log: { info(message: string, fields?: object): void; warn(message: string, fields?: object): void };

@@ -1,19 +1,42 @@
-/** draw: this iteration's problems, without replacement, shared evenly by the strata; a small stratum is taken whole. */
-import { RowsWriter } from '../store/rows.ts';
+/**
+ * draw: this iteration's problems, without replacement, shared evenly by the strata; a small stratum is taken whole. From a
+ * problem source the new ones come first, up to their declared share.
+ */
+import { Problem } from '../schemas/problem.ts';
+import { readRows, RowsWriter } from '../store/rows.ts';
 import { drawProblems } from '../tasks/draw.ts';
-import { withoutGate } from '../tasks/gate.ts';
+import { drawWithNew } from '../tasks/source.ts';
 import type { Dependencies } from './dependencies.ts';
+import { taskOfRun } from './problem-source.ts';
+import { wholeOf } from './sample.ts';
 import { seedOf } from './seed.ts';
 import { stageActivity } from './shard.ts';
 
 export const draw = (deps: Dependencies) =>
   stageActivity<'draw'>(deps, async ({ input, task, parameters }) => {
-    const seed = seedOf(input.run.seed, 'draw', input.iteration);
-    const problems = drawProblems(input.run.gate ? withoutGate(task) : task, parameters, {
-      count: input.options.count,
-      seed,
-    });
+    const { run, options } = input;
+    const { source } = run;
+    const { count } = options;
+    const seed = seedOf(run.seed, 'draw', input.iteration);
+    const seen = await taskOfRun(deps.store, task, run);
+    let drawn: Problem[];
+    let drawnNew: number | undefined;
+    if (source) {
+      const [problems, fresh] = await Promise.all(
+        [source.problems, source.fresh].map((ref) => readRows(deps.store, wholeOf(ref), Problem)),
+      );
+      const ids = new Set(fresh?.map(({ id }) => id));
+      const isNew = ({ id }: Problem) => ids.has(id);
+      const { newShare } = source;
+      const found = drawWithNew(seen, parameters, { count, newShare, seed, problems: problems ?? [], isNew });
+      ({ drawn, fresh: drawnNew } = found);
+    } else drawn = drawProblems(seen, parameters, { count, seed });
     const rows = new RowsWriter(deps.store);
-    for (const problem of problems) await rows.add(problem);
-    return { outputs: { problems: (await rows.finish()).ref }, tokens: 0, partial: false };
+    for (const problem of drawn) await rows.add(problem);
+    return {
+      outputs: { problems: (await rows.finish()).ref },
+      tokens: 0,
+      partial: false,
+      ...(drawnNew !== undefined && { drawnNew }),
+    };
   });

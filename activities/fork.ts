@@ -7,11 +7,11 @@
  */
 import { canonicalJson } from '../schemas/canonical.ts';
 import type { IterationSummary, ResolvedRun, RunInput } from '../schemas/run.ts';
-import { withoutGate } from '../tasks/gate.ts';
 import type { Dependencies } from './dependencies.ts';
 import { invalidInput, rethrow } from './failures.ts';
 import { planFork } from './plan-fork.ts';
 import type { ForkInput } from './plan-fork.ts';
+import { taskOfRun } from './problem-source.ts';
 import { recordedRun } from './recorded.ts';
 import { writeSources } from './resolve.ts';
 import { summaryOf } from './seal.ts';
@@ -36,7 +36,7 @@ export const fork =
       const implementation = await implementationOf(task);
       if (implementation !== before.context.implementation) {
         const parameters: unknown = task.parameters.parse(before.context.parameters);
-        const seen = before.context.gate ? withoutGate(task) : task;
+        const seen = await taskOfRun(deps.store, task, before.context);
         const { dev, test, seeds } = await writeSources(deps.store, seen, parameters, before.context.seed);
         if (
           canonicalJson({ dev, test, seeds }) !==

@@ -21,6 +21,7 @@ import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
 import { failure, invalidInput, rethrow } from './failures.ts';
 import { judgeRows } from './judge.ts';
+import { taskOfRun } from './problem-source.ts';
 import { sampleRationales } from './sample.ts';
 import { engineOf, taskOf } from './shard.ts';
 
@@ -85,7 +86,8 @@ export const gate =
       const { document, resolved, record } = await sealedRun(deps, run);
       const { context } = resolved;
       const task = taskOf(deps, context.task);
-      const problems = gateProblems(task, task.parameters.parse(context.parameters) as unknown);
+      const own = await taskOfRun(deps.store, task, { source: context.source });
+      const problems = gateProblems(own, task.parameters.parse(context.parameters) as unknown);
       const entry = {
         run,
         iteration: record.n,
@@ -121,7 +123,10 @@ export const gate =
           if (error instanceof PointerMoved) return undefined;
           throw error;
         });
-        if (event) return nightOf(run, event);
+        if (!event) continue;
+        const { what, reason, at } = event;
+        if (what === 'promoted') await deps.notify?.({ format: 1, what, run, task: task.id, reason, at });
+        return nightOf(run, event);
       }
     } catch (error) {
       rethrow(error);
@@ -166,16 +171,11 @@ export const nightFailed =
   (deps: Dependencies) =>
   async ({ task, run, key, reason }: { task: string; run: string; key: string; reason: string }): Promise<void> => {
     try {
-      if (!deps.task(task)) return; // a task that does not exist has no history
-      await appendEvent(deps.store, task, () => ({
-        format: 1,
-        at: new Date().toISOString(),
-        by: 'gate',
-        key,
-        reason,
-        what: 'failed',
-        run,
-      }));
+      const at = new Date().toISOString();
+      // A task that does not exist has no history.
+      if (deps.task(task))
+        await appendEvent(deps.store, task, () => ({ format: 1, at, by: 'gate', key, reason, what: 'failed', run }));
+      await deps.notify?.({ format: 1, what: 'failed', run, task, reason, at });
     } catch (error) {
       rethrow(error);
     }

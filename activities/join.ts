@@ -40,6 +40,7 @@ async function joined(store: Store, group: StageOutput[]): Promise<StageOutput> 
     ]),
   );
   const sum = (pick: (one: StageOutput) => number) => group.reduce((total, one) => total + pick(one), 0);
+  const because = group.find((one) => one.unjudgedBecause !== undefined)?.unjudgedBecause;
   return {
     outputs: Object.fromEntries(ports) as StageOutput['outputs'],
     reused: group.every((one) => one.reused),
@@ -48,6 +49,7 @@ async function joined(store: Store, group: StageOutput[]): Promise<StageOutput> 
     partial: group.some((one) => one.partial),
     joined: countShards(group),
     ...(group.some((one) => one.compared) && { compared: addComparisons(group.map((one) => one.compared)) }),
+    ...(because !== undefined && { unjudgedBecause: because }),
   };
 }
 

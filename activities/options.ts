@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import { nearest } from '../schemas/nearest.ts';
 import type { Recipe } from '../schemas/recipe.ts';
-import { StopRule } from '../schemas/recipe.ts';
+import { Judging, StopRule } from '../schemas/recipe.ts';
 import { TaskDefaults } from '../schemas/run.ts';
 import { STAGES, stageRow } from '../schemas/stage.ts';
 import type { StageOptions } from '../schemas/stage.ts';
@@ -65,6 +65,7 @@ export function fillOptions(asked: {
       ['task', { ...(defaults.patience && { patience: defaults.patience }) }],
     ],
   });
+  groups.push({ path: 'judging', schema: Judging, layers: [['recipe', recipe.judging]] });
   groups.push({
     path: 'run',
     schema: z.strictObject({
@@ -107,6 +108,7 @@ export function fillOptions(asked: {
         ...recipe,
         stages: Object.fromEntries(stages) as Recipe['stages'],
         stop: values.get('stop') as StopRule,
+        judging: values.get('judging') as Judging,
       },
       base: values.get('base') as StageOptions<'fine-tune'>,
       model: values.get('model') as Omit<DecoderConfig, 'vocabSize'>,

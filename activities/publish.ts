@@ -1,6 +1,7 @@
 /**
- * publish: writes the run's document to the store, where it stays when Temporal has forgotten the run. Digests over all
- * iterations are taken here, because workflow code has no hash function.
+ * publish: writes the run's document to the store, where it stays when Temporal has forgotten the run, and tells of a run
+ * that failed or waits, unless it is another's part (`quiet`). Digests over all iterations are taken here, because workflow
+ * code has no hash function.
  */
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../schemas/canonical.ts';
@@ -10,6 +11,7 @@ import { StoreError } from '../store/store.ts';
 import type { Store } from '../store/store.ts';
 import type { Dependencies } from './dependencies.ts';
 import { rethrow } from './failures.ts';
+import { markSeen } from './problem-source.ts';
 
 export type Published = Pick<RunDocument, 'ledgerDigest' | 'weightsDigest' | 'best'>;
 export type Unpublished = Omit<RunDocument, keyof Published | 'updatedAt' | 'fingerprint' | 'iterations'> & {
@@ -34,7 +36,7 @@ export function digestsOf(iterations: RunDocument['iterations']): Omit<Published
 
 export const publish =
   (deps: Dependencies) =>
-  async (document: Unpublished): Promise<Published> => {
+  async (document: Unpublished, { quiet = false }: { quiet?: boolean } = {}): Promise<Published> => {
     try {
       const iterations = await Promise.all(
         document.iterations.map(({ record }, n) => recordAt(deps.store, record.digest, document.runId, n)),
@@ -48,6 +50,10 @@ export const publish =
         updatedAt: new Date().toISOString(),
       };
       await deps.store.replaceName(`runs/${document.runId}`, whole);
+      const { status, runId, task, reason, resolved } = document;
+      if (status === 'done' && resolved) await markSeen(deps.store, resolved.context);
+      if (!quiet && (status === 'failed' || status === 'waiting'))
+        await deps.notify?.({ format: 1, what: status, run: runId, task, reason: reason ?? '', at: whole.updatedAt });
       return published;
     } catch (error) {
       rethrow(error);

@@ -20,6 +20,8 @@ export interface Recalled {
   attempt: number;
   /** Options that had been changed for it alone. */
   changed: Record<string, unknown>;
+  /** Where `model` is not that of the iteration before. */
+  rolledBackTo?: number;
 }
 
 export const recall =
@@ -47,7 +49,8 @@ export const recall =
             },
           ]);
       }
-      const before = iterations.find((one) => one.n === input.iteration - 1);
+      const { rolledBackTo } = record;
+      const before = iterations.find((one) => one.n === (rolledBackTo ?? input.iteration - 1));
       const base = iterations.find((one) => one.n === 0);
       return {
         resolved: {
@@ -63,6 +66,7 @@ export const recall =
         base: input.iteration === 0 ? null : (base?.model ?? null),
         attempt: record.attempt,
         changed: record.changed,
+        ...(rolledBackTo !== undefined && { rolledBackTo }),
       };
     } catch (error) {
       rethrow(error);

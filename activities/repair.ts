@@ -7,9 +7,9 @@
 import type { RunContext, StageInput } from '../schemas/stage.ts';
 import { restoreManifest } from '../store/manifest.ts';
 import { producerOf } from '../store/memo.ts';
-import { withoutGate } from '../tasks/gate.ts';
 import type { Dependencies } from './dependencies.ts';
 import { failure, rethrow } from './failures.ts';
+import { taskOfRun } from './problem-source.ts';
 import { writeSources } from './resolve.ts';
 
 export type Repair = { restored: true } | { restored: false; producer: StageInput };
@@ -25,7 +25,7 @@ export const repair =
       if (task)
         await writeSources(
           deps.store,
-          run.gate ? withoutGate(task) : task,
+          await taskOfRun(deps.store, task, run),
           task.parameters.parse(run.parameters),
           run.seed,
         );

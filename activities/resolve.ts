@@ -10,13 +10,13 @@ import { RunId } from '../schemas/run.ts';
 import type { Rows, RunContext } from '../schemas/stage.ts';
 import type { Store } from '../store/store.ts';
 import { writeRows } from '../store/rows.ts';
-import { withoutGate } from '../tasks/gate.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
 import { fieldsOf, invalidInput, rethrow } from './failures.ts';
 import type { FieldProblem } from './failures.ts';
 import { fillOptions } from './options.ts';
 import type { Filled } from './options.ts';
+import { snapshotProblems, taskOfRun } from './problem-source.ts';
 import { seedOf } from './seed.ts';
 import { implementationOf } from './shard.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
@@ -156,6 +156,7 @@ export function prepareRecipe(filled: Filled): Recipe {
     },
     carry: { model: 'base' },
     stop: filled.recipe.stop,
+    judging: filled.recipe.judging,
   };
 }
 
@@ -168,8 +169,17 @@ export const resolve =
           { field: 'workflowId', message: `"${runId}" can't name a run; use letters, digits, dots, dashes` },
         ]);
       const { task, parameters, engine, filled } = planRun(deps, input);
+      const price = deps.price?.(engine);
+      if (filled.recipe.stop.budget?.money !== undefined && !price)
+        throw invalidInput([
+          {
+            field: 'stop.budget.money',
+            message: `engine ${engine} has no price; declare one in temporal.config.ts (engines.${engine}.price), or give the budget in tokens or wallMinutes`,
+          },
+        ]);
       const tokenizer = task.tokenizer(parameters);
-      const seen = input.gate ? withoutGate(task) : task;
+      const source = input.problems && (await snapshotProblems(deps, task, input.problems, input.gate ?? false));
+      const seen = await taskOfRun(deps.store, task, { source, ...(input.gate && { gate: true as const }) });
       const sources = await writeSources(deps.store, seen, parameters, input.seed);
       const { fingerprint, deterministic } = await (
         deps.engine(engine) as NonNullable<ReturnType<Dependencies['engine']>>
@@ -183,6 +193,7 @@ export const resolve =
         fingerprint,
         deterministic,
         ...(input.gate && { gate: true as const }),
+        ...(source && { source }),
         implementation: await implementationOf(task),
       };
       return {
@@ -192,6 +203,7 @@ export const resolve =
         iterations: filled.iterations,
         shardSize: filled.shardSize,
         onFailure: input.onFailure,
+        ...(price && { price }),
         fresh: { fresh: { ...filled.model, vocabSize: tokenizer.pieces.length }, tokenizer },
         ...sources,
         shardsInFlight: deps.shardsInFlight,

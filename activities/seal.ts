@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { accuracyOf } from '../schemas/accuracy.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
+import type { Spent } from '../schemas/budget.ts';
 import type { Model } from '../schemas/checkpoint.ts';
 import { Problem } from '../schemas/problem.ts';
 import type { IterationRecord, IterationSummary, Ledger } from '../schemas/run.ts';
@@ -33,6 +34,10 @@ export interface SealInput {
   compared?: IterationRecord['compared'];
   trained: { rows: number; steps: number; carried: boolean };
   partial: boolean;
+  /** The iteration whose model sampled, where the run was rolled back to it: a part of the ledger's header. */
+  rolledBackTo?: number | undefined;
+  spent?: Spent;
+  drawnNew?: number | undefined;
 }
 
 /** The first that holds: a free sample correct, a hinted one correct, any sample not judged, else rejected. Pure. */
@@ -108,7 +113,7 @@ const talliesOf = (scores: ScoreShard[], split: 'dev' | 'test'): Record<string, 
 
 /** What a run carries of a sealed iteration. Pure. */
 export function summaryOf(record: IterationRecord, ref: ArtifactRef): IterationSummary {
-  const { n, drawn, ledger, soundShare, dev, accuracy, seconds, model, carried } = record;
+  const { n, drawn, ledger, soundShare, dev, accuracy, seconds, model, carried, rolledBackTo, spent } = record;
   return {
     n,
     drawn,
@@ -123,6 +128,8 @@ export function summaryOf(record: IterationRecord, ref: ArtifactRef): IterationS
     model,
     carried,
     record: ref,
+    ...(rolledBackTo !== undefined && { rolledBackTo }),
+    ...(spent && { spent }),
   };
 }
 
@@ -142,7 +149,9 @@ export const seal =
       }
       const ledger = countOutcomes(outcomes);
       const { ref: ledgerRef, digest, rows } = await writer.finish();
-      const head = { iteration: input.n, drawn: rows, changed: input.changed, rows: digest };
+      const { rolledBackTo } = input;
+      const rolledBack = rolledBackTo !== undefined && { rolledBackTo };
+      const head = { iteration: input.n, drawn: rows, changed: input.changed, rows: digest, ...rolledBack };
       const ledgerDigest = `sha256:${createHash('sha256').update(canonicalJson(head)).digest('hex')}`;
       const record: IterationRecord = {
         n: input.n,
@@ -152,6 +161,7 @@ export const seal =
         dev: accuracyOf(talliesOf(input.scores, 'dev')),
         accuracy: accuracyOf(talliesOf(input.scores, 'test')),
         seconds: input.seconds,
+        ...(input.drawnNew !== undefined && { drawnNew: input.drawnNew }),
         trainedOn: input.trained.rows,
         steps: input.trained.steps,
         checkpoint: input.model.checkpoint.digest,
@@ -170,6 +180,8 @@ export const seal =
         changed: input.changed,
         carried: input.trained.carried,
         partial: input.partial,
+        ...rolledBack,
+        ...(input.spent && { spent: input.spent }),
       };
       return summaryOf(record, await deps.store.put(canonicalJson(record)));
     } catch (error) {

@@ -6,7 +6,7 @@ import type { Problem } from '../schemas/problem.ts';
 import type { Store } from '../store/store.ts';
 import { readRows, writeRows } from '../store/rows.ts';
 import type { Dependencies } from './dependencies.ts';
-import { judgeRows } from './judge.ts';
+import { judgeRows, unjudgedBecause } from './judge.ts';
 import { wholeOf } from './sample.ts';
 import { stageActivity } from './shard.ts';
 
@@ -32,6 +32,7 @@ export const verify = (deps: Dependencies) =>
       tokens: 0,
       // An overflow stays one, whoever judges it again: only what may go better next time makes the shard partial.
       partial: unjudged.some((row) => row.rationale.finish !== 'overflow'),
+      ...unjudgedBecause(unjudged),
     };
   });
 

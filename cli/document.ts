@@ -63,6 +63,9 @@ const iterationJson = (record: IterationRecord) => ({
   changed: record.changed,
   carried: record.carried,
   partial: record.partial,
+  rolledBackTo: record.rolledBackTo ?? null,
+  drawnNew: record.drawnNew ?? null,
+  spent: record.spent ?? null,
 });
 
 /** The contract's shape; what the contract does not name stands after it. */
@@ -80,6 +83,7 @@ export const contractJson = (document: RunDocument) => ({
   fingerprint: document.fingerprint,
   forkOf: document.input.fork ?? null,
   reason: document.reason,
+  decisions: document.decisions ?? [],
   startedAt: document.startedAt,
   updatedAt: document.updatedAt,
 });

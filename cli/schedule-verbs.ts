@@ -19,6 +19,8 @@ interface CreateOptions {
   pauseOnFailure?: boolean;
   iterations?: number;
   margin: string;
+  problems?: string;
+  newShare?: string;
   set?: [string, unknown][];
 }
 type Act = (handler: (context: Context) => Promise<number>) => Promise<void>;
@@ -44,6 +46,8 @@ export function addScheduleVerbs(program: Command, act: Act): void {
     .option('--pause-on-failure', 'no more nights after one that failed')
     .option('--iterations <n>', 'at most so many a night', integer(1))
     .option('--margin <share>', 'how much better a model must be to be promoted, e.g. 0.01', '0')
+    .option('--problems <root>', 'a data root of the worker to draw from, e.g. inbox; it may grow')
+    .option('--new-share <share>', 'of a draw, first to problems that came since the last night (0.5)')
     .option('--set <path=value>', 'an option of the recipe', setting)
     .action((task: string, options: CreateOptions) =>
       act(async (context) =>
@@ -57,6 +61,12 @@ export function addScheduleVerbs(program: Command, act: Act): void {
               recipe: options.recipe,
               task,
               ...(options.iterations !== undefined && { iterations: options.iterations }),
+              ...(options.problems !== undefined && {
+                problems: {
+                  root: options.problems,
+                  ...(options.newShare !== undefined && { newShare: Number(options.newShare) }),
+                },
+              }),
               set: Object.fromEntries(options.set ?? []),
             },
             gate: { margin: Number(options.margin) },

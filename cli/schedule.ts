@@ -8,7 +8,7 @@
  * into a pause longer than --catch-up is missed (and counted).
  */
 import type { Client, ScheduleDescription, ScheduleOverlapPolicy } from '@temporalio/client';
-import { NIGHTLY, NightlyInput } from '../schemas/nightly.ts';
+import { NIGHTLY, NightlyInput, NightResult } from '../schemas/nightly.ts';
 import { CliError, EXIT } from './exit.ts';
 import { session as newSession } from './parts.ts';
 import type { Context } from './parts.ts';
@@ -66,20 +66,22 @@ export async function createSchedule(client: Client, taskQueue: string, spec: Sc
   }
 }
 
+/** What came of a night that completed: promoted or kept. */
+const cameOf = (result: unknown) => NightResult.safeParse(result).data?.what ?? null;
+
 /** A schedule with its last nights, as `schedule list` shows it. */
 export async function scheduleJson(client: Client, description: ScheduleDescription) {
   const { scheduleId, info, state } = description;
   const nights = [];
   for (const { scheduledAt, action } of info.recentActions) {
     const { workflowId } = action.workflow;
-    const status = await client.workflow
-      .getHandle(workflowId, action.workflow.firstExecutionRunId)
-      .describe()
-      .then(
-        (one) => one.status.name.toLowerCase(),
-        () => 'forgotten by the server',
-      );
-    nights.push({ workflowId, scheduledAt: scheduledAt.toISOString(), status });
+    const handle = client.workflow.getHandle(workflowId, action.workflow.firstExecutionRunId);
+    const status = await handle.describe().then(
+      (one) => one.status.name.toLowerCase(),
+      () => 'forgotten by the server',
+    );
+    const came = status === 'completed' ? await handle.result().then(cameOf, () => null) : null;
+    nights.push({ workflowId, scheduledAt: scheduledAt.toISOString(), status, came });
   }
   return {
     scheduleId,
@@ -139,7 +141,7 @@ export const list = (context: Context) =>
         `${one.scheduleId}: ${one.paused ? `paused (${one.note ?? 'no reason given'})` : `next ${one.next ?? 'never'}`} · ${one.taken} started, ${one.skippedForOverlap} skipped, ${one.missed} missed`,
       );
       for (const night of one.nights)
-        context.terminal.say(`  ${night.scheduledAt}  ${night.status}  ${night.workflowId}`);
+        context.terminal.say(`  ${night.scheduledAt}  ${night.came ?? night.status}  ${night.workflowId}`);
     }
     return all;
   });

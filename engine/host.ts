@@ -23,6 +23,7 @@ import {
   type TrainRequest,
   type TrainResult,
 } from './engine.ts';
+import { withoutSecrets } from '../schemas/environment.ts';
 import { fromPortable, type FromChild, type ToChild } from './messages.ts';
 
 export interface HostOptions {
@@ -191,7 +192,7 @@ class HostedEngine implements Engine {
     const script = fileURLToPath(new URL('./child.ts', import.meta.url));
     const child = spawn(process.execPath, ['--import', tsx, script, entry], {
       stdio: ['pipe', 'ignore', 'pipe', 'ipc'],
-      env: { ...process.env, ...env, STARTRAIL_ENGINE_THREADS: String(threads) },
+      env: { ...withoutSecrets(process.env), ...env, STARTRAIL_ENGINE_THREADS: String(threads) },
     });
     child.stdin?.on('error', () => undefined);
     let said: (description: EngineDescription) => void = () => undefined;

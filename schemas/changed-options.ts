@@ -1,13 +1,13 @@
 /**
  * Options of stages changed after a run was resolved: by a retry or a replay, for one iteration. The same paths as `--set`,
- * stages only, held against the schemas of the stages and against each other as a new run's are. Pure; workflows and the
+ * those of stages and of `judging`, held against their schemas and against each other as a new run's are. Pure; workflows and the
  * command line use it alike.
  *
  *   withOptions(recipe, { 'stages.next.with.learningRate': 0.001, 'stages.next.with.steps.first': 80 })
  *     → { recipe, problems: [] }
  */
 import { nearest } from './nearest.ts';
-import { checkAdapters } from './recipe.ts';
+import { checkAdapters, Judging } from './recipe.ts';
 import type { Recipe, RecipeProblem } from './recipe.ts';
 import { stageRow } from './stage.ts';
 
@@ -18,15 +18,23 @@ export function withOptions(
 ): { recipe: Recipe; problems: RecipeProblem[] } {
   let changed = recipe;
   const problems: RecipeProblem[] = [];
-  const known = Object.entries(recipe.stages).flatMap(([name, stage]) =>
+  const judging = Object.keys(Judging.shape).map((option) => `judging.${option}`);
+  const ofStages = Object.entries(recipe.stages).flatMap(([name, stage]) =>
     Object.keys(stageRow(stage.use).options.shape).map((option) => `stages.${name}.with.${option}`),
   );
+  const known = [...ofStages, ...judging];
   for (const [path, value] of Object.entries(set)) {
     const field = `set.${path}`;
     const found = known.find((choice) => path === choice || path.startsWith(`${choice}.`));
     if (found === undefined) {
       const near = nearest(path, known);
-      problems.push({ field, message: `no such option of a stage${near ? `; did you mean ${near}?` : ''}` });
+      problems.push({ field, message: `no such option of an iteration${near ? `; did you mean ${near}?` : ''}` });
+      continue;
+    }
+    if (judging.includes(found)) {
+      const parsed = Judging.safeParse({ ...changed.judging, [path.slice('judging.'.length)]: value });
+      if (parsed.success) changed = { ...changed, judging: parsed.data };
+      else for (const { message } of parsed.error.issues) problems.push({ field, message });
       continue;
     }
     const [, name = '', , option = ''] = found.split('.');

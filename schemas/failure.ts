@@ -6,6 +6,10 @@
 export const FAILURES = {
   InvalidInput: { retryable: false, means: 'the run was asked for something that cannot be; each field is named' },
   RecipeInvalid: { retryable: false, means: 'the graph of a recipe does not fit together' },
+  JudgingTrouble: {
+    retryable: false,
+    means: 'more judgements are missing than judging.atMostUnjudged allows; nothing is trained on what is left',
+  },
   ArtifactDamaged: {
     retryable: false,
     means: 'bytes do not match their digest; the shard that made them is run again',

@@ -7,6 +7,7 @@
  * addition the unordered pair). `id` is unique inside a draw.
  */
 import { z } from 'zod';
+import { ArtifactRef } from './artifact.ts';
 
 export const Problem = z.strictObject({
   id: z.string().min(1),
@@ -22,3 +23,12 @@ export type Problem = z.infer<typeof Problem>;
 
 export const Split = z.enum(['train', 'dev', 'test']);
 export type Split = z.infer<typeof Split>;
+
+/** What a run saw of a data root: all its problems, and those that no run that was done had seen. */
+export const ProblemSnapshot = z.strictObject({
+  root: z.string(),
+  newShare: z.number(),
+  problems: ArtifactRef,
+  fresh: ArtifactRef,
+});
+export type ProblemSnapshot = z.infer<typeof ProblemSnapshot>;

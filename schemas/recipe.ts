@@ -8,6 +8,7 @@
  * that come as JSON. There is no `if` in a recipe.
  */
 import { z } from 'zod';
+import { Budget } from './budget.ts';
 import { nearest } from './nearest.ts';
 import { SOURCES, StageKind, stageRow } from './stage.ts';
 import type { PortType, Source, STAGES } from './stage.ts';
@@ -30,8 +31,24 @@ export const StopRule = z.strictObject({
   /** Iterations without a better value before the run stops. */
   patience: z.int().min(1).default(3),
   atMost: z.int().min(1).max(1000).default(16),
+  /**
+   * A fall of that number by more than this (0..1) below the best rolls the run back: the next iteration samples from the best
+   * model. Falling as far again ends the run. Absent: no roll-back.
+   */
+  regression: z.number().gt(0).max(1).optional(),
+  /** What the run may spend; then it stops at a shard's end and can be continued. Absent: no limit. */
+  budget: Budget.optional(),
 });
 export type StopRule = z.infer<typeof StopRule>;
+
+export const Judging = z.strictObject({
+  /**
+   * Share (0..1) of an iteration's judgements that may be missing. Above it the iteration fails with `JudgingTrouble` before
+   * it trains, or decides, on what is left.
+   */
+  atMostUnjudged: z.number().min(0).max(1).default(0.2),
+});
+export type Judging = z.infer<typeof Judging>;
 
 export const Recipe = z.strictObject({
   id: Id,
@@ -39,6 +56,8 @@ export const Recipe = z.strictObject({
   stages: z.record(z.string().regex(/^[a-zA-Z][\w-]*$/), RecipeStage),
   carry: z.strictObject({ model: Ref }),
   stop: StopRule,
+  /** Absent: the default; in a run that was resolved before it stood here, no limit. */
+  judging: Judging.optional(),
 });
 export type Recipe = z.infer<typeof Recipe>;
 
@@ -207,6 +226,7 @@ export function defineRecipe<const S extends Record<string, { use: StageKind; in
   stages: S & Checked<S>;
   carry: { model: RefsOf<S, 'model'> };
   stop: z.input<typeof StopRule>;
+  judging?: z.input<typeof Judging>;
 }): Recipe {
   const parsed = Recipe.parse(recipe);
   const problems = checkRecipe(parsed);

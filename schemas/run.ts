@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { ArtifactRef, Digest } from './artifact.ts';
+import { Price, Spent } from './budget.ts';
 import { DecoderConfig, Model } from './checkpoint.ts';
 import { Comparison } from './comparison.ts';
 import { Recipe } from './recipe.ts';
@@ -13,6 +14,14 @@ import { FreshModel, Rows, RunContext, ScoreShard, StageCounts, STAGES, StageKin
 export const RunId = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'expected 1–100 letters, digits, dots, dashes and underscores');
+
+/** Problems of a data root that the worker declares, in the place of the task's own. */
+export const ProblemSource = z.strictObject({
+  root: z.string().min(1),
+  /** Share (0..1) of a draw that goes first to problems the last run that was done had not seen. */
+  newShare: z.number().min(0).max(1).default(0.5),
+});
+export type ProblemSource = z.infer<typeof ProblemSource>;
 
 /** Input of `starRun`. The smallest is {"recipe":"star","task":"addition"}; a name means something the worker declares. */
 export const RunInput = z.strictObject({
@@ -29,6 +38,7 @@ export const RunInput = z.strictObject({
   engine: z.string().min(1).optional(),
   /** Keeps the gate's identities from draws and seeds, so that the gate may be asked about the run's models. */
   gate: z.boolean().optional(),
+  problems: ProblemSource.optional(),
   /** Recipe paths, e.g. {"stages.free.with.temperature": 0.7}. */
   set: z.record(z.string(), z.unknown()).default({}),
   /** Share iterations 0…from−1 of another run and go on from there with its options, changed by `set`. */
@@ -74,6 +84,8 @@ export const ResolvedRun = z.strictObject({
   /** A stage of more shards than this runs in fan-out children; never in runs of before it stood here. */
   fanOutAbove: z.int().nonnegative().optional(),
   onFailure: z.enum(['wait', 'fail']),
+  /** Of the engine, where its settings declare one. */
+  price: Price.optional(),
   fresh: FreshModel,
   seeds: Rows,
   dev: Rows,
@@ -114,6 +126,8 @@ export const IterationRecord = z.strictObject({
   accuracy: Accuracy,
   /** Wall seconds of each stage's first, real execution. */
   seconds: z.record(z.string(), z.number()),
+  /** Of the drawn, those that were new; only where a run has a problem source. */
+  drawnNew: z.int().nonnegative().optional(),
   trainedOn: z.int().nonnegative(),
   steps: z.int().nonnegative(),
   checkpoint: Digest,
@@ -138,6 +152,9 @@ export const IterationRecord = z.strictObject({
   changed: z.record(z.string(), z.unknown()),
   carried: z.boolean(),
   partial: z.boolean(),
+  /** The iteration whose model sampled here, where the run was rolled back to it. */
+  rolledBackTo: z.int().nonnegative().optional(),
+  spent: Spent.optional(),
 });
 export type IterationRecord = z.infer<typeof IterationRecord>;
 
@@ -156,8 +173,22 @@ export const IterationSummary = z.strictObject({
   model: Model,
   carried: z.boolean(),
   record: ArtifactRef,
+  rolledBackTo: z.int().nonnegative().optional(),
+  spent: Spent.optional(),
 });
 export type IterationSummary = z.infer<typeof IterationSummary>;
+
+/** What a rule of the run decided, and what a person decided about a rule. */
+export const RunDecision = z.strictObject({
+  /** Last sealed iteration when it was taken; -1 = none yet. */
+  after: z.int().min(-1),
+  action: z.enum(['stop', 'roll-back', 'warn', 'wait', 'raise']),
+  rule: z.enum(['iterations', 'plateau', 'regression', 'budget']),
+  /** roll-back: the iteration whose model goes on. */
+  to: z.int().nonnegative().optional(),
+  reason: z.string(),
+});
+export type RunDecision = z.infer<typeof RunDecision>;
 
 export const RunStatus = z.enum([
   'running',
@@ -198,6 +229,7 @@ export const Progress = z.strictObject({
   /** Why it waits or why it ended, in a sentence. */
   reason: z.string().nullable(),
   records: z.array(IterationSummary),
+  decisions: z.array(RunDecision).optional(),
 });
 export type Progress = z.infer<typeof Progress>;
 export const IterationProgress = z.strictObject({ iteration: z.int(), stages: z.record(z.string(), StageProgress) });
@@ -220,6 +252,8 @@ export const RunDocument = z.strictObject({
   fingerprint: z.string(),
   input: RunInput,
   resolved: ResolvedRun.nullable(),
+  /** Of the stopping rules, in their order; absent in documents of before they stood here. */
+  decisions: z.array(RunDecision).optional(),
   /** ISO times; they stand in no digest. */
   startedAt: z.string(),
   updatedAt: z.string(),

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { ArtifactRef, Digest } from './artifact.ts';
 import type { Model } from './checkpoint.ts';
 import { AdapterOptions, DecoderConfig, TokenizerSpec } from './checkpoint.ts';
+import { ProblemSnapshot } from './problem.ts';
 import type { Comparison } from './comparison.ts';
 
 /** What may flow through a port. A judged row's type is its verdict, so only right rationales can reach training. */
@@ -84,6 +85,8 @@ interface StageRow {
   shardBy?: string[];
   /** A shard of this stage needs just the same shard of that input: it starts as soon as that one is there. */
   follows?: string;
+  /** Starts only when enough of the judgements made before it in the iteration are there (`judging.atMostUnjudged`). */
+  needsJudgements?: true;
   /** 'engine' stages heartbeat fast and use the engine; the queue decides which worker role takes them. */
   queue: 'control' | 'sample' | 'verify' | 'train';
   options: z.ZodObject;
@@ -155,6 +158,7 @@ export const STAGES = {
     },
     outputs: { model: 'model' },
     main: 'model',
+    needsJudgements: true,
     queue: 'train',
     options: z.strictObject(trainingOptions),
   },
@@ -234,6 +238,8 @@ export const RunContext = z.strictObject({
   deterministic: z.boolean(),
   /** The gate's identities (tasks/gate.ts) are kept from draws and seeds. */
   gate: z.literal(true).optional(),
+  /** Snapshot of a problem source, and what of it is new; absent where the task's own problems are drawn. */
+  source: ProblemSnapshot.optional(),
   /** Content of the task's and its verifiers' files, and versions of outside verifiers. */
   implementation: Digest,
   /** A fresh replay: the memo is not asked and learns nothing; outputs are held against this run's at this attempt. */
@@ -272,7 +278,10 @@ export interface StageOutput<K extends StageKind = StageKind> {
   tokens: number;
   /** Holds unjudged rows: a retry of the iteration judges those again. */
   partial: boolean;
-  /** fine-tune: rows and steps. */
+  /** The cause that most of the unjudged rows have. */
+  unjudgedBecause?: string;
+  /** draw from a problem source: how many were new; fine-tune: rows and steps. */
+  drawnNew?: number;
   trained?: { rows: number; steps: number; carried: boolean };
   /** This output stands for so many shards, joined by a fan-out: its refs are manifests. */
   joined?: StageCounts;

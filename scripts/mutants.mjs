@@ -63,8 +63,8 @@ const MUTANTS = [
     invariant: 'I4',
     what: 'the clock enters the draw',
     file: 'activities/draw.ts',
-    from: "seedOf(input.run.seed, 'draw', input.iteration)",
-    to: "seedOf(input.run.seed, 'draw', input.iteration, Date.now())",
+    from: "seedOf(run.seed, 'draw', input.iteration)",
+    to: "seedOf(run.seed, 'draw', input.iteration, Date.now())",
     test: [WORKFLOW, 'I4:'],
   },
   {

@@ -56,6 +56,7 @@ export function memoKeyOf(input: StageInput): string {
       fingerprint: BY_ENGINE.has(kind) ? run.fingerprint : undefined,
       // Absent where no gate was asked for: the keys of other runs stay what they were.
       gate: kind === 'draw' ? run.gate : undefined,
+      source: kind === 'draw' ? sourceKey(run.source) : undefined,
       carried: kind === 'fine-tune' ? keyInput(input.carried) : undefined,
     }),
   );
@@ -67,6 +68,9 @@ export function memoKeyOf(input: StageInput): string {
  */
 export const workNameOf = (input: StageInput): string =>
   input.run.fresh === undefined ? memoKeyOf(input) : `${memoKeyOf(input)}-${sha256(input.run.runId).slice(0, 16)}`;
+
+const sourceKey = (source: StageInput['run']['source']) =>
+  source && { problems: source.problems.digest, fresh: source.fresh.digest, newShare: source.newShare };
 
 type Work<K extends StageKind> = (previous?: StageOutput<K>) => Promise<Omit<StageOutput<K>, 'reused'>>;
 type Fresh<K extends StageKind> = Omit<StageOutput<K>, 'reused'>;

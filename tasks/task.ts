@@ -60,6 +60,11 @@ export interface Task<P = any> {
   /** Throwing means unjudged. */
   judge(problem: Problem, text: string): Judgement | Promise<Judgement>;
   checkSteps?(problem: Problem, text: string): StepCheck;
+  /**
+   * Where `judge` and `checkSteps` run. Absent: in a child process (of the default export of `modules[0]`) with 512 MB, so
+   * that a hang, a crash or memory without end costs one row. `trusted`: in the worker, for what is pure and quick.
+   */
+  judging?: { trusted?: true; memoryMb?: number };
   /** Longest completion worth waiting for, in tokens, end token included. */
   maxNewTokens(problem: Problem): number;
   /** For models trained from scratch. */

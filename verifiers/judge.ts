@@ -4,11 +4,12 @@
  *
  *   await judgeSafely(() => task.judge(problem, text), { timeoutMs: 10_000, tries: 2 })
  *
- * Limits: a verifier that never gives the event loop back can't be timed out from here; one that runs foreign code belongs
- * in a child process, which it ends when its signal fires.
+ * Limits: a verifier that never gives the event loop back can't be timed out from here: verifiers/host.ts has it in a child
+ * process. One that runs foreign code has a child of its own, which it ends when its signal fires.
  */
 import { z } from 'zod';
 import type { Verdict } from '../schemas/verdict.ts';
+import type { Problem } from '../schemas/problem.ts';
 import type { Judgement } from './verifier.ts';
 
 /** Exactly what `correct()` and `incorrect(why)` give; an `unjudged` made by hand would hide why. */
@@ -25,6 +26,9 @@ export interface JudgeOptions {
   /** Cancels: the only way in which the promise rejects. */
   signal?: AbortSignal;
 }
+
+/** The cause of a time-out, whoever's clock it was. */
+export const noVerdictWithin = (timeoutMs: number): string => `no verdict within ${timeoutMs} ms`;
 
 const CAUSE_LENGTH = 500;
 const shorten = (text: string): string => (text.length > CAUSE_LENGTH ? `${text.slice(0, CAUSE_LENGTH)}…` : text);
@@ -53,7 +57,7 @@ async function once(
   let timer: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;
   const timedOut = new Promise<Verdict>((resolve) => {
-    timer = setTimeout(() => resolve({ verdict: 'unjudged', cause: `no verdict within ${timeoutMs} ms` }), timeoutMs);
+    timer = setTimeout(() => resolve({ verdict: 'unjudged', cause: noVerdictWithin(timeoutMs) }), timeoutMs);
   });
   const cancelled = new Promise<never>((_, reject) => {
     // The reason is passed on as it is: Temporal recognises its own cancellation by it.
@@ -101,4 +105,39 @@ export async function judgeSafely(
     verdict = await once(judge, options);
   }
   return verdict;
+}
+
+/** What is asked of a task here; a verifier knows no tasks. */
+export interface Judging {
+  judge(problem: Problem, text: string): Judgement | Promise<Judgement>;
+  checkSteps?(problem: Problem, text: string): StepsFound;
+}
+export interface StepsFound {
+  sound: boolean;
+  firstWrongStep: number | null;
+}
+export interface RowFound {
+  verdict: Verdict;
+  /** null: no step checker, or it found nothing out. */
+  steps: StepsFound | null;
+}
+export interface RowOptions {
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+  /** The verdict where it stands already; only the steps are looked at. */
+  known?: Verdict | undefined;
+}
+
+/** One row, tried once. Rejects only when cancelled. A step checker that throws says nothing about the steps. */
+export async function judgeOne(task: Judging, problem: Problem, text: string, options: RowOptions): Promise<RowFound> {
+  const { timeoutMs, signal, known } = options;
+  const limits = { timeoutMs, tries: 1, ...(signal && { signal }) };
+  const verdict = known ?? (await judgeSafely(() => task.judge(problem, text), limits));
+  if (verdict.verdict === 'unjudged') return { verdict, steps: null };
+  try {
+    const steps = task.checkSteps?.(problem, text);
+    return { verdict, steps: steps ? { sound: steps.sound, firstWrongStep: steps.firstWrongStep } : null };
+  } catch {
+    return { verdict, steps: null };
+  }
 }

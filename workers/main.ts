@@ -21,6 +21,7 @@ import type { Target } from '../connection/profile.ts';
 import type { Engine } from '../engine/engine.ts';
 import { createHostedEngine } from '../engine/host.ts';
 import { createLanedEngine } from '../engine/lanes.ts';
+import { Price } from '../schemas/budget.ts';
 import { recipeById, recipeIds } from '../recipes/index.ts';
 import { openStore } from '../store/open.ts';
 import { taskById, taskIds } from '../tasks/index.ts';
@@ -28,6 +29,7 @@ import { settings, stageRules, taskQueues } from '../temporal.config.ts';
 import type { EngineSettings, Role } from '../temporal.config.ts';
 import { bundleName, keptBundle, workflowBundle } from './bundle.ts';
 import { createLog, installRuntimeLog } from './log.ts';
+import { createNotifier, notifyTargets } from './notify.ts';
 
 const { values: args } = parseArgs({
   options: {
@@ -98,15 +100,21 @@ async function main(): Promise<void> {
     engine: (name) => engines.get(name),
     engineNames: [...engines.keys()],
     defaultEngine: settings.defaultEngine,
+    price: (name) => {
+      const price = settings.engines[name]?.price;
+      return price && Price.parse(price);
+    },
     recipe: recipeById,
     recipeIds: recipeIds(),
     task: taskById,
     taskIds: taskIds(),
+    dataRoots: settings.dataRoots,
     rules: stageRules,
     shardsInFlight: settings.shardsInFlight,
     fanOutAbove: settings.fanOutAbove,
     snapshotEveryMs: settings.snapshotEveryMs,
     span: (span) => appendFileSync(spans, `${JSON.stringify(span)}\n`),
+    notify: createNotifier(notifyTargets(settings.notify), (message, fields) => log.warn(fields, message)),
     log: {
       info: (message, fields) => log.info(fields ?? {}, message),
       warn: (message, fields) => log.warn(fields ?? {}, message),

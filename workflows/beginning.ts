@@ -1,17 +1,27 @@
 /** How a run begins: resolved from its input, or forked from another run; and which graph an iteration runs. */
 import type { Model } from '../schemas/checkpoint.ts';
 import type { Recipe } from '../schemas/recipe.ts';
-import type { IterationSummary, ResolvedRun, RunInput } from '../schemas/run.ts';
+import type { IterationSummary, ResolvedRun, RunDecision, RunInput } from '../schemas/run.ts';
 import { frame } from './stage-calls.ts';
 
 export interface Beginning {
   resolved: ResolvedRun;
   /** Sealed already: those a fork shares with its origin. */
   iterations: IterationSummary[];
+  /** Roll-backs among those, so that the fork decides as its origin did. */
+  decisions: RunDecision[];
 }
 
-export const begin = async (input: RunInput, runId: string): Promise<Beginning> =>
-  input.fork ? frame.fork(input, runId) : { resolved: await frame.resolve(input, runId), iterations: [] };
+export async function begin(input: RunInput, runId: string): Promise<Beginning> {
+  if (!input.fork) return { resolved: await frame.resolve(input, runId), iterations: [], decisions: [] };
+  const shared = await frame.fork(input, runId);
+  const decisions = shared.iterations.flatMap(({ n, rolledBackTo: to }): RunDecision[] =>
+    to === undefined
+      ? []
+      : [{ after: n - 1, action: 'roll-back', rule: 'regression', to, reason: `taken by ${input.fork?.run}` }],
+  );
+  return { ...shared, decisions };
+}
 
 /** Iteration 0 makes the base. */
 export const graphOf = (resolved: ResolvedRun, n: number): Recipe => (n === 0 ? resolved.prepare : resolved.recipe);

@@ -20,6 +20,8 @@ import { ShardGate } from './gate.ts';
 import type { GateState } from './gate.ts';
 import { followedShard, pieceAt, pieceCount } from './shards.ts';
 import { mustHaveParent } from './run-messages.ts';
+import { IterationSpending } from './spending.ts';
+import type { Purse } from './spending.ts';
 import { frame, StageCalls, stageInput } from './stage-calls.ts';
 
 type Output = StageOutput<StageKind>;
@@ -36,6 +38,8 @@ export interface FanOutInput {
   /** What the first stage reads, by port. */
   values: Record<string, unknown>;
   gate: GateState;
+  /** What it may spend, on its own account: what other stages spend meanwhile is not seen here. */
+  purse?: Purse | undefined;
 }
 
 interface FanOutState {
@@ -43,6 +47,7 @@ interface FanOutState {
   next: number;
   gate: GateState;
   joined: Record<string, Output[]>;
+  purse?: Purse | undefined;
 }
 
 /** Shards that are joined by one call: their refs (up to four ports each) stay well under 100 KB. */
@@ -64,8 +69,14 @@ export async function fanOut(input: FanOutInput, carried?: FanOutState): Promise
   const shardBy = stageRow(first.stage.use).shardBy ?? [];
   const count = pieceCount(values, shardBy, resolved.shardSize);
   const joined = carried?.joined ?? Object.fromEntries(chain.map(({ name }) => [name, []]));
-  const gate = new ShardGate(carried?.gate ?? input.gate);
-  const calls: StageCalls = new StageCalls(resolved, input.shardsInFlight, () => gate.admitted(() => calls.running));
+  const spending = new IterationSpending(carried?.purse ?? input.purse);
+  const gate = new ShardGate(carried?.gate ?? input.gate, (state) => spending.hold(state === 'hold'));
+  const calls: StageCalls = new StageCalls(
+    resolved,
+    input.shardsInFlight,
+    () => gate.admitted(() => calls.running, spending),
+    (kind, output) => spending.add(kind, output),
+  );
   const blocksPerLink = Math.max(1, Math.floor(EVENTS_PER_LINK / (EVENTS_PER_SHARD * chain.length) / BLOCK));
   let done = carried?.next ?? 0;
   setHandler(defineQuery<object>(QUERIES.progress), () => ({ stages: chain.map(({ name }) => name), done, count }));
@@ -118,7 +129,8 @@ export async function fanOut(input: FanOutInput, carried?: FanOutState): Promise
   for (const block of open) await settle(await block);
   if (done < count) {
     await condition(allHandlersFinished);
-    await continueAsNew<typeof fanOut>(input, { next: done, gate: gate.state, joined });
+    const state = { next: done, gate: gate.state, joined, purse: spending.left };
+    await continueAsNew<typeof fanOut>(input, state);
   }
   return joined;
 }

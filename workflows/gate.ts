@@ -1,6 +1,7 @@
 /** The gate of an iteration: whether new shards may start. One in starIteration, one in each of its fan-out children. */
 import { condition, defineSignal, setHandler } from '@temporalio/workflow';
 import { ApplicationFailure } from '@temporalio/common';
+import { budgetSpent } from './spending.ts';
 
 export type GateState = 'open' | 'hold' | 'halt';
 /** `hold`: no new shard starts; `halt`: the same, for good, and the iteration ends unsealed. */
@@ -21,11 +22,17 @@ export class ShardGate {
     });
   }
 
-  /** Resolves when a shard may start; rejects with HALTED when what is under way has ended, for it stays in the memo. */
-  async admitted(running: () => number): Promise<void> {
+  /**
+   * Resolves when a shard may start. Rejects with HALTED, or with BudgetSpent, when what is under way has ended, for it stays
+   * in the memo.
+   */
+  async admitted(running: () => number, spending: { over(): string | undefined }): Promise<void> {
     await condition(() => this.state !== 'hold');
-    if (this.state === 'open') return;
+    const over = spending.over();
+    if (this.state === 'open' && over === undefined) return;
     await condition(() => running() === 0);
-    throw ApplicationFailure.nonRetryable('the run was stopped', HALTED);
+    if (this.state === 'halt' || over === undefined)
+      throw ApplicationFailure.nonRetryable('the run was stopped', HALTED);
+    throw budgetSpent(over);
   }
 }

@@ -72,6 +72,14 @@ export function reasonOf(error: unknown): string {
   return found instanceof Error ? found.message : String(found);
 }
 
+/** What a run fails with when its frame failed for good; bad input keeps its fields. */
+export function runFailure(error: ActivityFailure): ApplicationFailure {
+  const failed = error.cause instanceof ApplicationFailure ? error.cause : undefined;
+  if (failed?.type === 'InvalidInput')
+    return ApplicationFailure.nonRetryable(failed.message, 'InvalidInput', ...(failed.details ?? []));
+  return ApplicationFailure.nonRetryable(reasonOf(error), failed?.type ?? 'RunFailed');
+}
+
 /** The iteration ended because the run was told to stop, not because something failed. */
 export function isHalted(error: unknown): boolean {
   if (!(error instanceof ChildWorkflowFailure)) return false;

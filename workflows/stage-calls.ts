@@ -44,12 +44,12 @@ const localFrame = proxyLocalActivities<Pick<Activities, 'publish'>>({
  * Writes the document between iterations, without a round trip through the server. Where that fails, as an activity: nobody
  * sees how a local one is tried again, and a store that is away should be told of.
  */
-export async function publishBetween(document: Unpublished): Promise<Published> {
+export async function publishBetween(document: Unpublished, options: { quiet: boolean }): Promise<Published> {
   try {
-    return await localFrame.publish(document);
+    return await localFrame.publish(document, options);
   } catch (error) {
     if (isCancellation(error)) throw error;
-    return lastPublish.publish(document);
+    return lastPublish.publish(document, options);
   }
 }
 
@@ -123,6 +123,8 @@ export class StageCalls {
     private readonly shardsInFlight: number,
     /** Resolves when a shard may start; rejects when the iteration is to end. */
     private readonly admitted: () => Promise<void>,
+    /** Hears of each shard that is done. */
+    private readonly onDone: (kind: StageKind, output: StageOutput) => void = () => undefined,
   ) {}
 
   async run<K extends StageKind>(input: StageInput<K>): Promise<StageOutput<K>> {
@@ -134,7 +136,9 @@ export class StageCalls {
       await this.admitted();
       this.running++;
       try {
-        return await this.attempt(input, rule);
+        const output = await this.attempt(input, rule);
+        this.onDone(input.kind, output);
+        return output;
       } finally {
         this.running--;
       }

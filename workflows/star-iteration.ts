@@ -19,9 +19,12 @@ import type { Rows, ScoreShard, StageInput, StageKind, StageOutput } from '../sc
 import { fannedSignal, fanOut, followersOf } from './fan-out.ts';
 import { gateSignal, ShardGate } from './gate.ts';
 import type { GateState } from './gate.ts';
+import { judgingTrouble } from './judgements.ts';
 import { cutRows, followedShard, pieceCount } from './shards.ts';
 import type { Piece } from './shards.ts';
 import { mustHaveParent } from './run-messages.ts';
+import { IterationSpending } from './spending.ts';
+import type { Purse } from './spending.ts';
 import { frame, StageCalls, stageInput } from './stage-calls.ts';
 import { shardCounts } from './shard-counts.ts';
 
@@ -35,6 +38,10 @@ export interface IterationInput {
   base: Model | null;
   changed: Record<string, unknown>;
   shardsInFlight: number;
+  /** What the run may still spend; absent where it has no budget. */
+  purse?: Purse | undefined;
+  /** Where `model` is not the last iteration's. */
+  rolledBackTo?: number | undefined;
 }
 
 export const iterationProgress = defineQuery<IterationProgress>(QUERIES.progress);
@@ -51,11 +58,18 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
   const { resolved, recipe } = input;
   const above = resolved.fanOutAbove ?? Infinity;
   const fans = new Set<{ signal: (signal: typeof gateSignal, state: GateState) => Promise<void> }>();
+  const spending = new IterationSpending(input.purse);
   const gate = new ShardGate('open', (state) => {
+    spending.hold(state === 'hold');
     // A child that ends meanwhile needs no gate any more.
     for (const fan of fans) void fan.signal(gateSignal, state).catch(() => undefined);
   });
-  const calls: StageCalls = new StageCalls(resolved, input.shardsInFlight, () => gate.admitted(() => calls.running));
+  const calls: StageCalls = new StageCalls(
+    resolved,
+    input.shardsInFlight,
+    () => gate.admitted(() => calls.running, spending),
+    (kind, output) => spending.add(kind, output),
+  );
   const progress: IterationProgress = { iteration: input.n, stages: {} };
   setHandler(iterationProgress, () => progress);
   setHandler(fannedSignal, (names, done) => {
@@ -80,6 +94,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
     }),
   );
   finished.sort((x, y) => order.indexOf(x.name) - order.indexOf(y.name));
+  needJudgements(finished.filter(({ name }) => recipe.stages[name]?.use === 'evaluate'));
   return seal();
 
   /** Everything `ref` stands for, once it exists. */
@@ -110,9 +125,33 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
     }
   }
 
+  /** Throws JudgingTrouble. A run of before `judging` stood in its recipe has no limit. */
+  function needJudgements(stages: { outputs: Output[] }[]): void {
+    const { judging } = recipe;
+    if (!judging) return;
+    const trouble = judgingTrouble(
+      stages.flatMap(({ outputs }) => outputs),
+      judging.atMostUnjudged,
+    );
+    if (trouble !== undefined) throw ApplicationFailure.nonRetryable(trouble, 'JudgingTrouble');
+  }
+
+  /** The stages that `name` rests on, however far back. */
+  function behind(name: string): string[] {
+    const direct = Object.values((recipe.stages[name] as Recipe['stages'][string]).in).flat();
+    const names = direct.filter((ref) => !ref.startsWith('$')).map((ref) => ref.split('.')[0] as string);
+    return [...new Set(names.flatMap((one) => [one, ...behind(one)]))];
+  }
+
   async function startStage(name: string): Promise<StageRun> {
     const stage = recipe.stages[name] as Recipe['stages'][string];
     const row = stageRow(stage.use);
+    if (row.needsJudgements && recipe.judging)
+      needJudgements(
+        await Promise.all(
+          behind(name).map(async (one) => ({ outputs: await (await (runs.get(one) as Promise<StageRun>)).all })),
+        ),
+      );
     const status = progress.stages[name] as IterationProgress['stages'][string];
     const of = { resolved, n: input.n, attempt: input.attempt, carried: input.model };
     const build = (inputs: Piece, index: number, count: number) =>
@@ -168,16 +207,20 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
   async function fan(name: string, values: Record<string, unknown>): Promise<Record<string, Output[]>> {
     const chain = followersOf(recipe, name, order as string[]);
     const { n, attempt, model, shardsInFlight } = input;
-    await gate.admitted(() => calls.running);
+    await gate.admitted(() => calls.running, spending);
     const handle = await startChild(fanOut, {
       workflowId: `${workflowInfo().workflowId}/${name}`,
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       staticSummary: `${recipe.id} on ${resolved.context.task}, iteration ${n}: ${chain.map((one) => one.name).join(' → ')}`,
-      args: [{ resolved, n, attempt, carried: model, shardsInFlight, chain, values, gate: gate.state }],
+      args: [
+        { resolved, n, attempt, carried: model, shardsInFlight, chain, values, gate: gate.state, purse: spending.left },
+      ],
     });
     fans.add(handle);
     if (gate.state !== 'open') void handle.signal(gateSignal, gate.state).catch(() => undefined);
-    return handle.result().finally(() => fans.delete(handle));
+    const outputs = await handle.result().finally(() => fans.delete(handle));
+    for (const { name: one, stage } of chain) for (const output of outputs[one] ?? []) spending.add(stage.use, output);
+    return outputs;
   }
 
   async function seal(): Promise<IterationSummary> {
@@ -209,6 +252,9 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       ...shardCounts(finished),
       trained: trained.at(-1) ?? { rows: 0, steps: 0, carried: false },
       partial: finished.some(({ outputs }) => outputs.some((one) => one.partial)),
+      rolledBackTo: input.rolledBackTo,
+      drawnNew: finished.flatMap(({ outputs }) => outputs).find((one) => one.drawnNew !== undefined)?.drawnNew,
+      spent: spending.spent,
     };
     return calls.mending(() => frame.seal(whole));
   }

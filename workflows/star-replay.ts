@@ -18,7 +18,7 @@ export async function starReplay(raw: unknown): Promise<ReplayResult> {
   const input = parse(ReplayInput, raw);
   const replayId = workflowInfo().workflowId;
   try {
-    const { resolved, model, base, attempt, changed: before } = await frame.recall(input, replayId);
+    const { resolved, model, base, attempt, rolledBackTo, changed: before } = await frame.recall(input, replayId);
     const changed = { ...before, ...input.set };
     const { record } = await starIteration({
       resolved,
@@ -28,6 +28,7 @@ export async function starReplay(raw: unknown): Promise<ReplayResult> {
       model,
       base,
       changed,
+      rolledBackTo,
       shardsInFlight: shardsInFlightOf(resolved),
     });
     return await frame.confront(input, replayId, record);

@@ -19,26 +19,19 @@ import {
 } from '@temporalio/workflow';
 import type { ChildWorkflowHandle } from '@temporalio/workflow';
 import { ApplicationFailure } from '@temporalio/common';
-import { RetryInput, RunInput, StopInput } from '../schemas/run.ts';
-import type { IterationSummary, Progress, ResolvedRun, RunStatus } from '../schemas/run.ts';
+import type { Budget } from '../schemas/budget.ts';
+import { RunInput } from '../schemas/run.ts';
+import type { IterationSummary, Progress, ResolvedRun, RunDecision, RunStatus } from '../schemas/run.ts';
 import { baseOf, begin, graphOf, shardsInFlightOf } from './beginning.ts';
 import { changeOptions } from './change-options.ts';
 import { decide } from './decide.ts';
 import { runTable } from './details.ts';
-import {
-  abandonUpdate,
-  isHalted,
-  parse,
-  pauseUpdate,
-  reasonOf,
-  resumeUpdate,
-  retryUpdate,
-  runProgress,
-  stopUpdate,
-} from './run-messages.ts';
+import { isHalted, parse, reasonOf, runFailure, runProgress } from './run-messages.ts';
+import { budgetSpentIn, RunBudget } from './spending.ts';
 import { lastPublish, publishBetween } from './stage-calls.ts';
 import { gateSignal } from './gate.ts';
 import { starIteration } from './star-iteration.ts';
+import { Steering } from './steering.ts';
 
 /** Continue-as-new after so many iterations, or when Temporal suggests it. */
 const ITERATIONS_PER_LINK = 8;
@@ -53,9 +46,12 @@ interface RunState {
   changed: Record<string, unknown>;
   paused: boolean;
   stopping: boolean;
+  // Of before these stood here, links carry none of them.
+  decisions?: RunDecision[];
+  /** The recipe's, as raised since. */
+  budget?: Budget | undefined;
+  wallMs?: number;
 }
-
-type Request = { kind: 'retry'; set: Record<string, unknown> } | { kind: 'abandon' };
 
 export async function starRun(raw: unknown, carried?: RunState): Promise<Progress> {
   const input = parse(RunInput, raw);
@@ -69,16 +65,13 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
   const iterations: IterationSummary[] = carried?.iterations ?? [];
   let attempt = carried?.attempt ?? 1;
   let changed = carried?.changed ?? {};
-  let paused = carried?.paused ?? false;
-  let stopping = carried?.stopping ?? false;
-  let stopNow = false;
-  let request: Request | undefined;
+  const decisions: RunDecision[] = carried?.decisions ?? [];
   let child: { n: number; id: string; handle: ChildWorkflowHandle<typeof starIteration> } | undefined;
   const whole = new CancellationScope({ cancellable: true });
 
   const progress = (): Progress => ({
     runId,
-    status: status === 'running' && paused ? 'paused' : status,
+    status: status === 'running' && steering.paused ? 'paused' : status,
     recipe: resolved?.recipe.id ?? (typeof input.recipe === 'string' ? input.recipe : input.recipe.id),
     task: input.task,
     seed: input.seed,
@@ -87,74 +80,52 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
     child: child?.id ?? null,
     reason,
     records: iterations,
+    decisions,
   });
   const ended = () => status !== 'running' && status !== 'waiting';
-  const refuse = (why: string) =>
-    ApplicationFailure.nonRetryable(why, 'InvalidInput', [{ field: '(run)', message: why }]);
   setHandler(runProgress, progress);
-  setHandler(pauseUpdate, () => {
-    paused = true;
-    return 'paused: no new shard starts; what is under way is finished';
-  });
-  setHandler(resumeUpdate, () => {
-    paused = false;
-    return 'resumed';
-  });
-  setHandler(
-    stopUpdate,
-    (options?: unknown) => {
-      stopping = true;
-      if (parse(StopInput, options ?? {}).now) stopNow = true;
-      return stopNow ? 'stopping now' : 'stopping when the shards under way are done';
-    },
-    { validator: (options?: unknown) => void parse(StopInput, options ?? {}) },
+  const budget = new RunBudget(
+    () => ({ iterations, price: resolved?.price }),
+    carried?.budget ?? resolved?.recipe.stop.budget,
+    carried?.wallMs,
   );
-  setHandler(
-    retryUpdate,
-    (options?: unknown) => {
-      request = { kind: 'retry', set: parse(RetryInput, options ?? {}).set };
-      return `iteration ${iterations.length} is tried again`;
-    },
-    {
-      validator: (options?: unknown) => {
-        if (status !== 'waiting') throw refuse(`nothing to retry: the run is ${progress().status}`);
-        const { set } = parse(RetryInput, options ?? {});
-        if (resolved) changeOptions(graphOf(resolved, iterations.length), set);
-      },
-    },
+  const steering: Steering = new Steering(
+    () => ({
+      status: progress().status,
+      next: iterations.length,
+      graph: resolved && graphOf(resolved, iterations.length),
+      price: resolved?.price,
+      working: child !== undefined,
+    }),
+    budget,
+    carried?.paused ?? false,
+    carried?.stopping ?? false,
   );
-  setHandler(
-    abandonUpdate,
-    () => {
-      request = { kind: 'abandon' };
-      return 'abandoned';
-    },
-    {
-      validator: () => {
-        if (status !== 'waiting') throw refuse(`nothing to abandon: the run is ${progress().status}; use stop`);
-      },
-    },
-  );
+  const note = (action: RunDecision['action'], rule: RunDecision['rule'], why: string, to?: number) =>
+    decisions.push({ after: iterations.length - 1, action, rule, reason: why, ...(to !== undefined && { to }) });
 
   /** The document in the store follows every change of state. */
   const publish = async (local = true) => {
-    setCurrentDetails(runTable(progress()));
-    const { status: now } = progress();
+    const now = progress();
+    setCurrentDetails(runTable(now));
     const document = {
       format: 1 as const,
       runId,
       workflowId: runId,
-      status: now,
+      status: now.status,
       reason,
-      recipe: progress().recipe,
+      recipe: now.recipe,
       task: input.task,
       seed: input.seed,
       iterations,
       input,
       resolved: resolved ?? null,
       startedAt,
+      decisions,
     };
-    await (local ? publishBetween(document) : lastPublish.publish(document));
+    // A night tells for its run.
+    const quiet = info.parent !== undefined;
+    await (local ? publishBetween(document, { quiet }) : lastPublish.publish(document, { quiet }));
   };
   const finish = async (end: RunStatus, why: string): Promise<Progress> => {
     status = end;
@@ -166,6 +137,8 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
 
   /** One iteration to its seal. Throws what made it fail. */
   const iterate = async (n: number, run: ResolvedRun): Promise<IterationSummary> => {
+    budget.need();
+    const rolledBackTo = decisions.findLast((one) => one.action === 'roll-back' && one.after === n - 1)?.to;
     const id = `${runId}/iteration-${String(n).padStart(3, '0')}`;
     const handle = await startChild(starIteration, {
       workflowId: id,
@@ -177,22 +150,24 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
           recipe: changeOptions(graphOf(run, n), changed),
           n,
           attempt,
-          model: iterations.at(-1)?.model ?? null,
+          model: iterations[rolledBackTo ?? n - 1]?.model ?? null,
           base: baseOf(iterations),
           changed,
           shardsInFlight: shardsInFlightOf(run),
+          purse: budget.purse,
+          rolledBackTo,
         },
       ],
     });
     child = { n, id, handle };
+    if (!steering.paused) budget.clock.start();
     let open = true;
     const forward = (async () => {
       let sent: 'open' | 'hold' | 'halt' = 'open';
-      const wanted = () => (stopping ? 'halt' : paused ? 'hold' : 'open');
       while (open) {
-        await condition(() => !open || wanted() !== sent);
+        await condition(() => !open || steering.gate !== sent);
         if (!open) return;
-        sent = wanted();
+        sent = steering.gate;
         await handle.signal(gateSignal, sent);
         if (sent !== 'halt') await publish();
       }
@@ -202,6 +177,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
     } finally {
       open = false;
       child = undefined;
+      budget.clock.stop();
       await CancellationScope.nonCancellable(() => forward);
     }
   };
@@ -211,6 +187,8 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
       const beginning = await begin(input, runId);
       resolved = beginning.resolved;
       iterations.push(...beginning.iterations);
+      decisions.push(...beginning.decisions);
+      budget.limits = resolved.recipe.stop.budget;
       await publish();
     }
     const run = resolved;
@@ -218,13 +196,21 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
     for (;;) {
       const n = iterations.length;
       if (n > 0) {
-        const decision = decide(iterations, run.recipe.stop, run.iterations);
+        const decision = decide(iterations, run.recipe.stop, run.iterations, decisions);
+        if (decision.action !== 'continue')
+          note(
+            decision.action,
+            decision.rule,
+            decision.reason,
+            decision.action === 'roll-back' ? decision.to : undefined,
+          );
         if (decision.action === 'stop') return finish('done', decision.reason);
+        budget.warn(decisions, n - 1);
       }
-      if (stopping) return finish('stopped', 'stopped on request');
-      if (paused) {
+      if (steering.stopping) return finish('stopped', 'stopped on request');
+      if (steering.paused) {
         await publish();
-        await condition(() => !paused || stopping);
+        await condition(() => !steering.paused || steering.stopping);
         continue;
       }
       if (inThisLink >= ITERATIONS_PER_LINK || workflowInfo().continueAsNewSuggested) {
@@ -235,8 +221,11 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
           iterations,
           attempt,
           changed,
-          paused,
-          stopping,
+          paused: steering.paused,
+          stopping: steering.stopping,
+          decisions,
+          budget: budget.limits,
+          wallMs: budget.clock.ms,
         });
       }
       try {
@@ -248,29 +237,46 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
       } catch (error) {
         if (isCancellation(error)) throw error;
         if (isHalted(error)) return finish('stopped', 'stopped on request');
-        reason = `iteration ${n} failed: ${reasonOf(error)}`;
+        const spent = budgetSpentIn(error);
+        budget.broke = spent !== undefined;
+        reason = spent ?? `iteration ${n} failed: ${reasonOf(error)}`;
+        if (spent !== undefined) note(input.onFailure === 'fail' ? 'stop' : 'wait', 'budget', spent);
         if (input.onFailure === 'fail') {
+          if (budget.broke) return finish('stopped', reason);
           await finish('failed', reason);
           throw ApplicationFailure.nonRetryable(reason, 'IterationFailed');
         }
-        status = 'waiting';
-        await publish();
-        await condition(() => request !== undefined || stopping);
-        const asked = request;
-        request = undefined;
-        if (stopping && !asked) return finish('stopped', `stopped on request; ${reason}`);
-        if (asked?.kind === 'abandon') return finish('failed', `abandoned: ${reason}`);
-        status = 'running';
-        reason = null;
-        attempt++;
-        changed = asked?.set ?? {};
+        const end = await waitForAnswer(reason);
+        if (end) return end;
       }
     }
   };
 
+  /** Waits for a retry, which it prepares; or the end that was asked for instead. */
+  const waitForAnswer = async (why: string): Promise<Progress | undefined> => {
+    status = 'waiting';
+    await publish();
+    await condition(() => steering.request !== undefined || steering.stopping);
+    const asked = steering.request;
+    steering.request = undefined;
+    if (!asked) return finish('stopped', `stopped on request; ${why}`);
+    if (asked.kind === 'abandon') return finish('failed', `abandoned: ${why}`);
+    status = 'running';
+    reason = null;
+    // What a budget cut short goes on as it was; what failed is another attempt, which judges anew what was not judged.
+    if (!budget.broke) attempt++;
+    changed = budget.broke ? { ...changed, ...asked.set } : asked.set;
+    budget.broke = false;
+    if (asked.budget) {
+      budget.limits = asked.budget;
+      note('raise', 'budget', `the budget is ${JSON.stringify(asked.budget)}`);
+    }
+    return undefined;
+  };
+
   try {
     return await whole.run(async () => {
-      void condition(() => stopNow).then(
+      void condition(() => steering.stopNow).then(
         () => whole.cancel(),
         () => undefined,
       );
@@ -278,17 +284,15 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
     });
   } catch (error) {
     if (isCancellation(error)) {
-      if (stopNow) return finish('stopped', 'stopped at once on request; the iteration under way is not sealed');
+      if (steering.stopNow)
+        return finish('stopped', 'stopped at once on request; the iteration under way is not sealed');
       await finish('cancelled', 'cancelled');
       throw error;
     }
     if (!ended() && error instanceof ActivityFailure) {
-      const { cause } = error;
-      const failed = cause instanceof ApplicationFailure ? cause : undefined;
-      if (failed?.type === 'InvalidInput')
-        throw ApplicationFailure.nonRetryable(failed.message, 'InvalidInput', ...(failed.details ?? []));
-      await finish('failed', reasonOf(error));
-      throw ApplicationFailure.nonRetryable(reasonOf(error), failed?.type ?? 'RunFailed');
+      const failure = runFailure(error);
+      if (failure.type !== 'InvalidInput') await finish('failed', reasonOf(error));
+      throw failure;
     }
     throw error;
   }

@@ -1,60 +1,25 @@
 /** A night, on a real server with the scripted engine: promoted, kept, failed; each stands in the task's history. */
 import { WorkflowFailedError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../engine/engine.ts';
 import { EngineError } from '../../engine/engine.ts';
-import { createScriptedEngine } from '../../engine/scripted.ts';
 import { createSchedule, listSchedules } from '../../cli/schedule.ts';
 import { currentModel } from '../../schemas/models.ts';
 import { RunDocument } from '../../schemas/run.ts';
 import { readEvents } from '../../store/models.ts';
 import { additionProblem } from '../../tasks/addition.ts';
 import { isGate } from '../../tasks/gate.ts';
-import { taskById } from '../../tasks/index.ts';
-import type { Task } from '../../tasks/task.ts';
+import { skilledAdder } from '../support/skilled.ts';
 import { createBench, smallRun, startServer } from '../support/temporal.ts';
 import type { Bench } from '../support/temporal.ts';
 
-const addition = taskById('addition') as Task;
-
-/** Answers right in a share of prompts that stands by the checkpoint: the base's, then that of tonight's training. */
-function adder() {
-  const skill = new Map<string, number>();
-  const trainedOn: string[] = [];
-  const state = { base: 20, tonight: 80, broken: false };
-  const hash = (text: string) => [...text].reduce((h, c) => (Math.imul(h, 31) + c.charCodeAt(0)) >>> 0, 7);
-  const inner = createScriptedEngine({
-    answer: (prompt, _row, model) => {
-      const [, a = '0', b = '0'] = /^(\d+)\+(\d+)/.exec(prompt) ?? [];
-      const gold = addition.goldCompletion(additionProblem(Number(a), Number(b), a.length));
-      return hash(prompt) % 100 < (skill.get(model.digest) ?? 0)
-        ? gold
-        : gold.replace(/\d+$/, (sum) => String(Number(sum) + 1));
-    },
-  });
-  const engine: Engine = {
-    ...inner,
-    async train(request, control) {
-      if (state.broken && request.start.kind === 'checkpoint')
-        throw new EngineError('TrainingDiverged', 'the loss is not finite');
-      trainedOn.push(await readFile(request.dataPath, 'utf8'));
-      const result = await inner.train(request, control);
-      const { createHash } = await import('node:crypto');
-      const digest = `sha256:${createHash('sha256')
-        .update(await readFile(request.outputPath))
-        .digest('hex')}`;
-      skill.set(digest, request.start.kind === 'fresh' ? state.base : state.tonight);
-      return result;
-    },
-  };
-  return { engine, state, trainedOn };
-}
-
 let env: TestWorkflowEnvironment;
 let on: Bench;
-const { engine, state, trainedOn } = adder();
+const state = { base: 20, tonight: 80, broken: false };
+const { engine, trainedOn } = skilledAdder((start) => {
+  if (state.broken && start === 'checkpoint') throw new EngineError('TrainingDiverged', 'the loss is not finite');
+  return start === 'fresh' ? state.base : state.tonight;
+});
 beforeAll(async () => {
   env = await startServer();
   on = await createBench(env, { engine });

@@ -50,6 +50,20 @@ describe('deciding', () => {
     });
     expect(decide(run(0.1, 0.2, 0.3), rule, 2)).toMatchObject({ action: 'stop', reason: 'all 2 iterations are done' });
   });
+  it('rolls back once to a best that it fell far below, stops where it falls again, goes on from a better one', () => {
+    const falling = { ...rule, patience: 5, regression: 0.1 };
+    expect(decide(run(0.1, 0.5, 0.4), falling, 9), 'a fall of exactly that much').toEqual({ action: 'continue' });
+    const back = decide(run(0.1, 0.5, 0.39), falling, 9);
+    expect(back).toMatchObject({ action: 'roll-back', to: 1, rule: 'regression' });
+    const taken = [{ after: 2, action: 'roll-back' as const, to: 1 }];
+    expect(decide(run(0.1, 0.5, 0.39), falling, 9, taken).action, 'asked again, it is taken').toBe('continue');
+    expect(decide(run(0.1, 0.5, 0.39, 0.3), falling, 9, taken)).toMatchObject({ action: 'stop', rule: 'regression' });
+    expect(decide(run(0.1, 0.5, 0.39, 0.6, 0.4), falling, 9, taken), 'another best').toMatchObject({
+      action: 'roll-back',
+      to: 3,
+    });
+    expect(decide(run(0.1, 0.5, 0.1), rule, 9).action, 'not declared').toBe('continue');
+  });
   it('the best is the earliest of equals', () => expect(bestIteration(run(0.1, 0.4, 0.4))?.n).toBe(1));
 });
 

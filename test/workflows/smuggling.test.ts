@@ -57,6 +57,8 @@ function places(value: string): [field: RegExp, input: unknown][] {
     [/^engine$/, { ...ok, engine: value }],
     [/^parameters/, { ...ok, parameters: { digits: value } }],
     [/^parameters/, { ...ok, parameters: { problems: value } }],
+    [/^problems\.root$/, { ...ok, problems: { root: value } }],
+    [/^\(root\)|^problems/, { ...ok, problems: { root: 'inbox', path: value } }],
     [/^fork\.run$/, { ...ok, fork: { run: `${value}/..`, from: 1 } }],
     [/^model/, { ...ok, set: { 'model.layers': value } }],
     [/^set\.model/, { ...ok, set: { 'model.checkpoint': value } }],

@@ -1,0 +1,17 @@
+/**
+ * The environment of a child process that runs models or judges what they wrote: that of its parent without what opens the
+ * server, the codec or the bucket. Neither an engine nor a verifier needs one of them, and both handle text that nobody vouches
+ * for. Pure.
+ *
+ *   spawn(program, args, { env: withoutSecrets(process.env) });
+ */
+
+/** Names and beginnings of names. What only says where something is (an address, a region) may stay. */
+const SECRET = [
+  ...['TEMPORAL_', 'STARTRAIL_CODEC_', 'STARTRAIL_NOTIFY'],
+  ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_WEB_IDENTITY_TOKEN_FILE'],
+  ...['AWS_CONTAINER_'],
+];
+
+export const withoutSecrets = (environment: Record<string, string | undefined>): Record<string, string | undefined> =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRET.some((start) => name.startsWith(start))));
