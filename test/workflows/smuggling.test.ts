@@ -132,7 +132,7 @@ describe('a run input names what the worker declares, never a command, URL, key 
             }),
           );
         }
-        expect(count).toBe(23 * 11);
+        expect(count).toBe(25 * 11);
         expect(await everyFile()).toEqual(before);
         expect(await readdir(outside)).toEqual(['secret.jsonl']);
         expect(({} as Record<string, unknown>).polluted).toBeUndefined();
