@@ -1,5 +1,5 @@
 /**
- * The process an engine runs in; started by `engine/host.ts` as `node --import tsx engine/child.ts <entry>`.
+ * The process an engine runs in; started by `engine/host.ts` as `node scripts/start.mjs engine/child.ts <entry>`.
  *
  * It ends with its parent, also while a kernel blocks its loop: a thread of its own watches stdin, whose other end the parent
  * holds open and never writes to. Progress is sent from the work itself, never by a timer, so that silence means a hang.
