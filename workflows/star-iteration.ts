@@ -226,11 +226,20 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
     return outputs;
   }
 
-  /** Of what is drawn and judged, once that is: there is time for it while the model trains. */
+  /**
+   * Of what is drawn and judged, while the model is evaluated. Earlier, it would hold up the worker that makes the training
+   * data; later, the next iteration.
+   */
   async function writeLedger(): Promise<Written> {
-    const outputsOf = (kind: StageKind) =>
-      Promise.all(stagesOf(kind).map(async (name) => (await (runs.get(name) as Promise<StageRun>)).all));
+    const stagesOf = (kind: StageKind) =>
+      Promise.all(
+        (order as string[])
+          .filter((name) => recipe.stages[name]?.use === kind)
+          .map((name) => runs.get(name) as Promise<StageRun>),
+      );
+    const outputsOf = async (kind: StageKind) => Promise.all((await stagesOf(kind)).map(({ all }) => all));
     const [drawn, judged] = await Promise.all([outputsOf('draw'), outputsOf('verify')]);
+    for (const { shards, all } of await stagesOf('evaluate')) await Promise.race([...shards, all]);
     const { n, changed, rolledBackTo } = input;
     const whole: LedgerInput = {
       n,
@@ -240,10 +249,6 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       judged: rowsOf(judged, JUDGED),
     };
     return calls.mending(() => frame.writeLedger(whole));
-  }
-
-  function stagesOf(kind: StageKind): string[] {
-    return (order as string[]).filter((name) => recipe.stages[name]?.use === kind);
   }
 
   async function seal(): Promise<IterationSummary> {
