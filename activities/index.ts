@@ -10,6 +10,7 @@ import { gate, gateQueue, nightFailed } from './gate.ts';
 import { generate } from './generate.ts';
 import { beating } from './heartbeat.ts';
 import { join } from './join.ts';
+import { writeLedger } from './ledger.ts';
 import { publish } from './publish.ts';
 import { rationalize } from './rationalize.ts';
 import { recall } from './recall.ts';
@@ -39,6 +40,7 @@ export function createActivities(deps: Dependencies) {
     recall: living(recall(deps)),
     confront: living(confront(deps)),
     repair: living(repair(deps)),
+    writeLedger: living(writeLedger(deps)),
     seal: living(seal(deps)),
     publish: living(publish(deps)),
     gateQueue: living(gateQueue(deps)),

@@ -5,7 +5,7 @@ import { startCodecServer } from '../connection/codec-server.ts';
 import { loadKeys } from '../connection/keys.ts';
 import { settings } from '../temporal.config.ts';
 import { CliError, EXIT } from './exit.ts';
-import { listenForLeave } from './finish.ts';
+import { listenForLeave } from './leave.ts';
 import { homePaths, readJson } from './home.ts';
 import type { Context } from './parts.ts';
 

@@ -36,6 +36,8 @@ export interface EmbeddedOptions {
   say: (text: string) => void;
   /** Another program in the worker's place (tests). */
   worker?: string[];
+  /** Called once, when server and worker are on their way. */
+  meanwhile?: () => void;
 }
 
 const GRACE = { workerMs: 6_000, serverMs: 4_000, leftoverMs: 1_500 };
@@ -118,6 +120,7 @@ async function startOwned(options: EmbeddedOptions, temporal: string, paths: Hom
     hooks,
   ));
   changed();
+  options.meanwhile?.();
   const failed = Promise.race([server.failed, worker.failed]);
   failed.catch(() => undefined);
   try {

@@ -1,7 +1,6 @@
 /** From "there is a run" to the exit code: follow it, then table, report, document. Shared by `run` and `watch`. */
 import { isFinal } from '../schemas/run.ts';
 import path from 'node:path';
-import { writeReport } from '../report/report.ts';
 import { runTable } from '../report/table.ts';
 import type { RunDocument, RunInput } from '../schemas/run.ts';
 import type { Store } from '../store/store.ts';
@@ -11,46 +10,12 @@ import { asCliError, CliError, EXIT, exitOfStatus } from './exit.ts';
 import { Detached, follow } from './follow.ts';
 import type { Followed } from './follow.ts';
 import { homePaths } from './home.ts';
+import type { Leaving } from './leave.ts';
 import { openStore, reattach, session as newSession } from './parts.ts';
 import type { Context } from './parts.ts';
 import type { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
 import { openView } from './view.ts';
-
-export interface Leaving {
-  signal: AbortSignal;
-  /** From here on somebody looks at the signal; a detach takes as long as the worker needs to put its work down. */
-  orderly(): void;
-  done(): void;
-}
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** A start that hangs (a server that does not come up) must not hold whoever wants to leave. */
-const START_GRACE_MS = 5_000;
-
-/** Ctrl-C detaches; a second one does not wait for anything. Children end with this process in any case. */
-export function listenForLeave(): Leaving {
-  const controller = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  let orderly = false;
-  const leave = () => {
-    if (controller.signal.aborted) process.exit(EXIT.detached);
-    controller.abort();
-    if (!orderly) timer = setTimeout(() => process.exit(EXIT.detached), START_GRACE_MS);
-  };
-  for (const name of SIGNALS) process.on(name, leave);
-  return {
-    signal: controller.signal,
-    orderly: () => {
-      orderly = true;
-      clearTimeout(timer);
-    },
-    done: () => {
-      clearTimeout(timer);
-      for (const name of SIGNALS) process.off(name, leave);
-    },
-  };
-}
 
 /** Follows the run and closes the session. */
 export async function followToEnd(
@@ -156,6 +121,8 @@ export async function present(
   let report: { html: string; markdown: string } | null = null;
   if (document.iterations.length > 0) {
     try {
+      // Loaded when it is needed: its charts take a second.
+      const { writeReport } = await import('../report/report.ts');
       report = await writeReport(store, document, path.join(homePaths(context.home).reports, document.runId));
     } catch (error) {
       // The run is what counts; its report can be made again.

@@ -17,7 +17,7 @@ import { taskQueues } from '../temporal.config.ts';
 import { checkDisk } from './disk.ts';
 import { CliError, EXIT } from './exit.ts';
 import { Detached, unlessStopped } from './follow.ts';
-import { listenForLeave } from './finish.ts';
+import { listenForLeave } from './leave.ts';
 import { emptyMemory, look } from './look.ts';
 import { checkEngine, session as newSession } from './parts.ts';
 import type { Context } from './parts.ts';

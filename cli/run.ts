@@ -1,9 +1,7 @@
 /** `run <recipe, task or file.json>`: starts a run and follows it. */
 import { runIds } from './document.ts';
 import { checkDisk } from './disk.ts';
-import { dryRun } from './dry-run.ts';
 import { estimate } from './estimate.ts';
-import { followToEnd } from './finish.ts';
 import { prepareHome } from './home.ts';
 import { chooseRunId, runInput } from './input.ts';
 import type { RunOptions } from './input.ts';
@@ -16,7 +14,7 @@ import { beginRun } from './start.ts';
 export async function run(context: Context, name: string, options: RunOptions & { dryRun?: boolean }): Promise<number> {
   const { terminal } = context;
   const input = runInput(name, options, names());
-  if (options.dryRun) return dryRun(context, input);
+  if (options.dryRun) return (await import('./dry-run.ts')).dryRun(context, input);
   const plan = planInput(input);
   checkEngine(context, plan.engine);
   checkDisk(context.home, estimate(plan, []).diskBytes);
@@ -27,5 +25,7 @@ export async function run(context: Context, name: string, options: RunOptions & 
   terminal.say(
     `run ${runId} started${session.ui === null ? '' : ` · ${session.ui}/namespaces/default/workflows/${runId}`}`,
   );
+  // Loaded now: what a start needs first is a server and a worker.
+  const { followToEnd } = await import('./finish.ts');
   return followToEnd(context, session, runId, 'run', leaving, input);
 }

@@ -7,10 +7,7 @@
  *
  * A session never uses a server that the home's living owner did not name.
  */
-import { Client } from '@temporalio/client';
-import type { Connection } from '@temporalio/client';
-import { dataConverterOf } from '../connection/codec.ts';
-import { connect as connectTo } from '../connection/connect.ts';
+import type { Client, Connection } from '@temporalio/client';
 import { ConnectionError } from '../connection/failure.ts';
 import { loadKeys } from '../connection/keys.ts';
 import type { CodecKeys } from '../connection/keys.ts';
@@ -61,11 +58,9 @@ interface Connected {
   connection: Connection;
   client: Client;
 }
-async function connect(target: Target, keys: CodecKeys): Promise<Connected> {
-  const connection = await connectTo(target);
-  const { namespace } = target;
-  return { connection, client: new Client({ connection, namespace, dataConverter: dataConverterOf(keys) }) };
-}
+const loadClient = () => import('../connection/client.ts');
+const connect = async (target: Target, keys: CodecKeys): Promise<Connected> =>
+  (await loadClient()).openClient(target, keys);
 
 /** A development server forgets closed workflows after a day; a home keeps them for a month. */
 async function keepHistory(connection: Connection, namespace: string): Promise<void> {
@@ -145,7 +140,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
   const until = Date.now() + WAIT.ownerMs;
   for (;;) {
-    const embedded = options.attachOnly ? undefined : await startEmbedded(options);
+    const embedded = options.attachOnly
+      ? undefined
+      : await startEmbedded({
+          ...options,
+          // Server and worker take longer to come up than the client to load. Where it can't be loaded, `connect` says so.
+          meanwhile: () => void loadClient().catch(() => undefined),
+        });
     if (embedded) return owned(embedded, keys);
     const living = livingOwner(paths);
     if (living && options.mustOwn && living.entry?.state !== 'ending') throw homeOwned(paths, living.pid);

@@ -1,10 +1,10 @@
 /** Starts a run's workflow under its own name; two starts of one name can't both succeed. Shared by `run` and `fork`. */
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { RunInput } from '../schemas/run.ts';
 import { WORKFLOWS } from '../schemas/run.ts';
 import { taskQueues } from '../temporal.config.ts';
 import { CliError, EXIT } from './exit.ts';
-import { listenForLeave } from './finish.ts';
+import { listenForLeave } from './leave.ts';
+import type { Leaving } from './leave.ts';
 import { reattach, session as newSession } from './parts.ts';
 import type { Context } from './parts.ts';
 import type { Session } from './session.ts';
@@ -26,7 +26,7 @@ export interface Name {
 export interface Begun {
   session: Session;
   runId: string;
-  leaving: ReturnType<typeof listenForLeave>;
+  leaving: Leaving;
 }
 
 /** A session with the run started in it, to be followed. Throws RunExists, and Interrupted where the person left before. */
@@ -60,6 +60,7 @@ async function startRun(session: Session, input: RunInput, { wanted, choose, tak
       });
       return runId;
     } catch (error) {
+      const { WorkflowExecutionAlreadyStartedError } = await import('@temporalio/client');
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       if (wanted !== undefined) throw runExists(wanted);
       // Started elsewhere and not in the store yet.

@@ -2,7 +2,7 @@
 import { serverName } from '../connection/profile.ts';
 import { runIds } from './document.ts';
 import { asCliError, EXIT } from './exit.ts';
-import { listenForLeave } from './finish.ts';
+import { listenForLeave } from './leave.ts';
 import { openStore, session as newSession, usage } from './parts.ts';
 import type { Context } from './parts.ts';
 

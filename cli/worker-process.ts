@@ -17,9 +17,8 @@ export const checkout = path.resolve(fileURLToPath(new URL('..', import.meta.url
 
 /** The program of the worker; tests put their own in its place. */
 export const workerProgram = (): string[] => [
-  '--import',
-  import.meta.resolve('tsx'),
-  path.join(checkout, 'workers', 'main.ts'),
+  path.join(checkout, 'scripts', 'start.mjs'),
+  'workers/main.ts',
   '--owned',
 ];
 

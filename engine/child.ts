@@ -1,9 +1,10 @@
 /**
- * The process an engine runs in; started by `engine/host.ts` as `node --import tsx engine/child.ts <entry>`.
+ * The process an engine runs in; started by `engine/host.ts` as `node scripts/start.mjs engine/child.ts <entry>`.
  *
  * It ends with its parent, also while a kernel blocks its loop: a thread of its own watches stdin, whose other end the parent
  * holds open and never writes to. Progress is sent from the work itself, never by a timer, so that silence means a hang.
  */
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { EngineError, type Engine } from './engine.ts';
 import { toPortable, type FromChild, type ToChild } from './messages.ts';
@@ -70,11 +71,15 @@ function serve(engine: Engine): void {
 }
 
 process.on('disconnect', () => process.exit(0));
-new Worker(WATCH, { eval: true, execArgv: [] }).unref();
+const watch = new Worker(WATCH, { eval: true, execArgv: [] });
+watch.unref();
+const watching = once(watch, 'online');
 // A terminal's Ctrl-C goes to the whole group; the parent decides when its engine ends.
 process.on('SIGINT', () => undefined);
 try {
   const engine = await open(process.argv[2]);
+  // Before a request may block this loop for good.
+  await watching;
   serve(engine);
   send({ kind: 'ready', description: await engine.describe() });
 } catch (error) {

@@ -10,9 +10,8 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import {
   EngineError,
   type Completion,
@@ -188,9 +187,8 @@ class HostedEngine implements Engine {
   #start(): Child {
     const { entry, threads, env, log } = this.#options;
     // Absolute, so that neither the working folder nor its node_modules matter.
-    const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-    const script = fileURLToPath(new URL('./child.ts', import.meta.url));
-    const child = spawn(process.execPath, ['--import', tsx, script, entry], {
+    const start = fileURLToPath(new URL('../scripts/start.mjs', import.meta.url));
+    const child = spawn(process.execPath, [start, 'engine/child.ts', entry], {
       stdio: ['pipe', 'ignore', 'pipe', 'ipc'],
       env: { ...withoutSecrets(process.env), ...env, STARTRAIL_ENGINE_THREADS: String(threads) },
     });

@@ -14,24 +14,30 @@ const PIECE = 256;
 /** Fewer rows than this are not worth another lane. */
 const LEAST = 16;
 
+/** When the lanes load: a start, which needs the description at once, has the processor to itself until then. */
+const LANES_LOAD_MS = 1_000;
+
 /**
- * The lanes must describe themselves alike. Throws what the lanes throw; the first failure cancels the other pieces.
+ * The lanes must be engines of the kind that trains, of one thread each: the engine that trains describes all of them, so
+ * that a start waits for one library to load and not for two. Throws what the lanes throw; the first failure cancels the
+ * other pieces.
  */
 export function createLanedEngine({ sampling, training }: { sampling: Engine[]; training: Engine }): Engine {
   const [first] = sampling;
   if (first === undefined) throw new RangeError('a laned engine needs at least one lane');
   /** Pieces under way by lane, so that two requests at once spread out too. */
   const busy = sampling.map(() => 0);
+  let loading: NodeJS.Timeout | undefined;
+  let closed = false;
 
   return {
     async describe() {
-      const [sample, train] = await Promise.all([first.describe(), training.describe()]);
-      if (sample.fingerprint === train.fingerprint) return sample;
-      return {
-        name: sample.name,
-        fingerprint: `sampling ${sample.fingerprint}; training ${train.fingerprint}`,
-        deterministic: sample.deterministic && train.deterministic,
-      };
+      const description = await training.describe();
+      if (!closed)
+        loading ??= setTimeout(() => {
+          for (const lane of sampling) lane.describe().catch(() => undefined); // whoever samples hears of it
+        }, LANES_LOAD_MS).unref();
+      return { ...description, fingerprint: `${description.fingerprint}; sampling in processes of one thread` };
     },
 
     async sample(request, control = {}) {
@@ -73,6 +79,8 @@ export function createLanedEngine({ sampling, training }: { sampling: Engine[]; 
     train: (request, control) => training.train(request, control),
 
     async close() {
+      closed = true;
+      clearTimeout(loading);
       await Promise.all([...new Set([...sampling, training])].map((engine) => engine.close()));
     },
   };

@@ -10,33 +10,49 @@
 
 /** Throws TypeError naming the place (`$.inputs[2].x`) for what JSON cannot carry. Deterministic. */
 export function canonicalJson(value: unknown): string {
-  return text(value, '$');
+  return text(value, []);
 }
 
-function text(value: unknown, at: string): string {
+/** @param at the steps to `value`, changed in place: a text for each of a row's hundred tokens would cost more than the row. */
+function text(value: unknown, at: (string | number)[]): string {
   switch (typeof value) {
     case 'string':
+      return JSON.stringify(value);
     case 'boolean':
-      return JSON.stringify(value);
+      return value ? 'true' : 'false';
     case 'number':
-      if (!Number.isFinite(value)) throw new TypeError(`${at}: ${value} cannot stand in JSON`);
-      return JSON.stringify(value);
+      if (!Number.isFinite(value)) throw refused(at, String(value));
+      return String(value);
     case 'object': {
       if (value === null) return 'null';
-      if (Array.isArray(value)) return `[${Array.from(value, (item, i) => text(item, `${at}[${i}]`)).join(',')}]`;
+      const members: string[] = [];
+      if (Array.isArray(value)) {
+        for (let i = 0; i < value.length; i++) {
+          at.push(i);
+          members.push(text(value[i], at));
+          at.pop();
+        }
+        return `[${members.join(',')}]`;
+      }
       // By shape, not by identity: a workflow's sandbox has an Object of its own.
       const prototype: unknown = Object.getPrototypeOf(value);
-      if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-        throw new TypeError(`${at}: a ${value.constructor?.name ?? 'class instance'} cannot stand in JSON`);
-      }
-      const members: string[] = [];
+      if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
+        throw refused(at, `a ${value.constructor?.name ?? 'class instance'}`);
       for (const key of Object.keys(value).sort()) {
         const member = (value as Record<string, unknown>)[key];
-        if (member !== undefined) members.push(`${JSON.stringify(key)}:${text(member, `${at}.${key}`)}`);
+        if (member === undefined) continue;
+        at.push(key);
+        members.push(`${JSON.stringify(key)}:${text(member, at)}`);
+        at.pop();
       }
       return `{${members.join(',')}}`;
     }
     default:
-      throw new TypeError(`${at}: a ${typeof value} cannot stand in JSON`);
+      throw refused(at, `a ${typeof value}`);
   }
 }
+
+const refused = (at: (string | number)[], what: string): TypeError =>
+  new TypeError(
+    `$${at.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('')}: ${what} cannot stand in JSON`,
+  );

@@ -12,7 +12,7 @@ import type { Task } from './task.ts';
 const tasks = new Map<string, Task>();
 for (const file of readdirSync(new URL('.', import.meta.url)).sort()) {
   if (!/^[a-z][a-z0-9-]*\.ts$/.test(file) || file === 'index.ts') continue;
-  const module = (await import(/* @vite-ignore */ new URL(file, import.meta.url).href)) as { default?: Task };
+  const module = (await import(/* @vite-ignore */ `./${file}`)) as { default?: Task };
   // Files that serve the tasks (splits, draw, …) have no default export.
   if (module.default === undefined) continue;
   const id = file.slice(0, -'.ts'.length);

@@ -1,35 +1,21 @@
 /**
- * The worker: composition root of activities, engines, store and Temporal.
+ * The worker's process: its command line and its engines; what they serve is put together in serve.ts.
  *
- *   node --import tsx workers/main.ts --role all --home .startrail --address 127.0.0.1:7233 --namespace default
- *   node --import tsx workers/main.ts --role train,sample …        on a machine of a cluster; see docs/howto/cluster.md
+ *   node scripts/start.mjs workers/main.ts --role all --home .startrail --address 127.0.0.1:7233 --namespace default
+ *   node scripts/start.mjs workers/main.ts --role train,sample …     on a machine of a cluster; see docs/howto/cluster.md
  *
  * Prints one JSON line when it polls: {"event":"ready"}. Ends, with its engine, on SIGTERM/SIGINT after the shards under way
  * had their grace time (settings.shutdownGraceMs), and with `--owned` when standard input closes: its owner is gone.
  */
-import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { NativeConnection, Worker } from '@temporalio/worker';
-import { createActivities } from '../activities/index.ts';
-import type { Dependencies } from '../activities/dependencies.ts';
-import { dataConverterOf } from '../connection/codec.ts';
 import { ConnectionError } from '../connection/failure.ts';
-import { loadKeys } from '../connection/keys.ts';
-import { loadTarget, plainTarget } from '../connection/profile.ts';
-import type { Target } from '../connection/profile.ts';
 import type { Engine } from '../engine/engine.ts';
 import { createHostedEngine } from '../engine/host.ts';
 import { createLanedEngine } from '../engine/lanes.ts';
-import { Price } from '../schemas/budget.ts';
-import { recipeById, recipeIds } from '../recipes/index.ts';
-import { openStore } from '../store/open.ts';
-import { taskById, taskIds } from '../tasks/index.ts';
-import { settings, stageRules, taskQueues } from '../temporal.config.ts';
+import { settings, taskQueues } from '../temporal.config.ts';
 import type { EngineSettings, Role } from '../temporal.config.ts';
-import { bundleName, keptBundle, workflowBundle } from './bundle.ts';
-import { createLog, installRuntimeLog } from './log.ts';
-import { createNotifier, notifyTargets } from './notify.ts';
+import { createLog } from './log.ts';
 
 const { values: args } = parseArgs({
   options: {
@@ -52,23 +38,6 @@ function startEngine({ kind, threads, lanes, hungAfterMs }: EngineSettings, log:
   return createLanedEngine({ sampling: Array.from({ length: lanes }, () => hosted(1)), training: hosted(threads) });
 }
 
-const bundleOf = (home: string, encrypted: boolean): Promise<string> =>
-  args.bundle === undefined ? workflowBundle(home, encrypted) : keptBundle(home, args.bundle);
-
-/** The server to work for; one that is not this machine's own is asked first, because the SDK would try for long. */
-async function serverTarget(): Promise<Target> {
-  const { server } = settings;
-  if (server.mode === 'embedded') return plainTarget(args.address ?? '127.0.0.1:7233', args.namespace ?? 'default');
-  const target = await loadTarget({
-    ...server,
-    ...(args.address !== undefined && { address: args.address }),
-    ...(args.namespace !== undefined && { namespace: args.namespace }),
-  });
-  const { connect } = await import('../connection/connect.ts');
-  await (await connect(target)).close();
-  return target;
-}
-
 /** Throws InvalidInput for a role that does not exist, or that is to run less than one activity. */
 function checkRoles(asked: Role[]): void {
   const all = Object.keys(taskQueues);
@@ -82,80 +51,14 @@ function checkRoles(asked: Role[]): void {
 async function main(): Promise<void> {
   const home = path.resolve(args.home);
   const log = createLog(home, 'worker', settings.log.level);
-  installRuntimeLog(log);
-  const keys = loadKeys(settings.codec);
-  const target = await serverTarget();
   const roles = args.role === 'all' ? (Object.keys(taskQueues) as Role[]) : (args.role.split(',') as Role[]);
   checkRoles(roles);
-
   const engines = new Map(
     Object.entries(settings.engines).map(([name, engine]) => [
       name,
       startEngine(engine, (line) => log.info({ engine: name }, line)),
     ]),
   );
-  const spans = path.join(home, 'logs', 'spans.jsonl');
-  const deps: Dependencies = {
-    store: await openStore(home, settings.store, { probeNow: true }),
-    engine: (name) => engines.get(name),
-    engineNames: [...engines.keys()],
-    defaultEngine: settings.defaultEngine,
-    price: (name) => {
-      const price = settings.engines[name]?.price;
-      return price && Price.parse(price);
-    },
-    recipe: recipeById,
-    recipeIds: recipeIds(),
-    task: taskById,
-    taskIds: taskIds(),
-    dataRoots: settings.dataRoots,
-    rules: stageRules,
-    shardsInFlight: settings.shardsInFlight,
-    fanOutAbove: settings.fanOutAbove,
-    snapshotEveryMs: settings.snapshotEveryMs,
-    span: (span) => appendFileSync(spans, `${JSON.stringify(span)}\n`),
-    notify: createNotifier(notifyTargets(settings.notify), (message, fields) => log.warn(fields, message)),
-    log: {
-      info: (message, fields) => log.info(fields ?? {}, message),
-      warn: (message, fields) => log.warn(fields ?? {}, message),
-    },
-  };
-  const [codePath, connection] = await Promise.all([
-    roles.includes('control') ? bundleOf(home, keys.size > 0) : undefined,
-    NativeConnection.connect(target.options),
-  ]);
-  if (codePath !== undefined) deps.bundle = bundleName(codePath);
-  const activities = createActivities(deps);
-  const workers = await Promise.all(
-    roles.map((role) =>
-      Worker.create({
-        connection,
-        namespace: target.namespace,
-        dataConverter: dataConverterOf(keys),
-        taskQueue: taskQueues[role],
-        activities,
-        ...(role === 'control' && codePath ? { workflowBundle: { codePath } } : {}),
-        maxConcurrentActivityTaskExecutions: settings.concurrency[role],
-        shutdownGraceTime: settings.shutdownGraceMs,
-        shutdownForceTime: settings.shutdownGraceMs + 4_000,
-        // Fresh progress in the UI, and a cancel that is heard within a second or two.
-        maxHeartbeatThrottleInterval: '1s',
-        defaultHeartbeatThrottleInterval: '1s',
-        // A dead worker's sticky queue must not hold up the next one.
-        stickyQueueScheduleToStartTimeout: '2s',
-      }),
-    ),
-  );
-
-  let ending = false;
-  const end = (why: string) => {
-    if (ending) return;
-    ending = true;
-    log.info({ why }, 'worker ends');
-    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-  };
-  process.on('SIGTERM', () => end('SIGTERM'));
-  process.on('SIGINT', () => end('SIGINT'));
   if (args.owned) {
     process.stdin.on('end', () => {
       // The owner is gone: nobody will restart us or end us, so the engine must not outlive this moment.
@@ -165,22 +68,16 @@ async function main(): Promise<void> {
     });
     process.stdin.resume();
   }
-
-  const running = Promise.all(workers.map((worker) => worker.run()));
-  say({ event: 'ready', pid: process.pid, roles });
-  log.info({ address: target.address, roles }, 'worker ready');
-  // In a dead worker's place there are seconds to go until its heartbeats are missed: the engine loads meanwhile.
+  // First of all: the engine loads while the SDK does, and in a dead worker's place until its heartbeats are missed.
   if (roles.includes('sample') || roles.includes('train'))
     engines
       .get(settings.defaultEngine)
       ?.describe()
       .catch(() => undefined);
-  try {
-    await running;
-  } finally {
-    await Promise.all([...engines.values()].map((engine) => engine.close()));
-    await connection.close();
-  }
+  const { serve } = await import('./serve.ts');
+  const { address, namespace, bundle } = args;
+  const onReady = () => say({ event: 'ready', pid: process.pid, roles });
+  await serve({ home, roles, engines, log, address, namespace, bundle, onReady });
 }
 
 main().then(

@@ -1,4 +1,4 @@
-/** Cuts a stage's rows into shards. Pure, and the last, partial shard is a shard like the others (invariant I7). */
+/** Cuts a stage's rows into shards, and joins shards to rows. Pure, and the last, partial shard is a shard like the others (invariant I7). */
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import type { Recipe } from '../schemas/recipe.ts';
 import { stageRow } from '../schemas/stage.ts';
@@ -61,3 +61,18 @@ export function followedShard(
   const ref = (outputOf(from)?.outputs as Record<string, ArtifactRef>)[port] as ArtifactRef;
   return { [follows]: { shards: [ref], from: 0, to: ref.rows ?? 0 } satisfies Slice };
 }
+
+/** Ports on which judged rows come. */
+export const JUDGED = ['correct', 'incorrect', 'unjudged'];
+/** The rows that stages gave on these ports, stage by stage and port by port. */
+export const rowsOf = (stages: Pick<StageOutput, 'outputs'>[][], ports: string[]): Rows[] =>
+  stages.flatMap((outputs) =>
+    ports.map((port) =>
+      joinShards(outputs.map((one) => (one.outputs as Record<string, unknown>)[port] as ArtifactRef)),
+    ),
+  );
+
+export const joinShards = (shards: ArtifactRef[]): Rows => ({
+  shards,
+  rows: shards.reduce((sum, shard) => sum + (shard.rows ?? 0), 0),
+});

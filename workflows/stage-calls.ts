@@ -4,10 +4,9 @@
  * Repair: when a shard finds an artifact damaged or gone, the shard that made it is run again (at most twice for one
  * artifact), the same digest is required, then the shard that found it runs again.
  */
-import { isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { proxyActivities } from '@temporalio/workflow';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import type { Activities } from '../activities/index.ts';
-import type { Published, Unpublished } from '../activities/publish.ts';
 import type { Repair } from '../activities/repair.ts';
 import type { Model } from '../schemas/checkpoint.ts';
 import { NON_RETRYABLE } from '../schemas/failure.ts';
@@ -16,43 +15,17 @@ import type { ResolvedRun, StageRule } from '../schemas/run.ts';
 import type { StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
 import type { Piece } from './shards.ts';
 
-const RETRY = { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterval: '10s' } as const;
+export const RETRY = { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterval: '10s' } as const;
 const REPAIRS = 2;
-const LOCAL_TRIES = 3;
 
 /** Activities of a run's frame: quick, though resolve may wait for an engine's start. A dead worker is noticed within 6 s. */
 export const frame = proxyActivities<
-  Pick<Activities, 'resolve' | 'fork' | 'recall' | 'confront' | 'join' | 'seal' | 'repair'>
+  Pick<Activities, 'resolve' | 'fork' | 'recall' | 'confront' | 'join' | 'writeLedger' | 'seal' | 'repair'>
 >({
   startToCloseTimeout: '10m',
   heartbeatTimeout: '6s',
   retry: { ...RETRY, maximumAttempts: 60, nonRetryableErrorTypes: NON_RETRYABLE },
 });
-/** Without end: a run whose state can't be written has to wait for its store; failing would leave it nothing to go on from. */
-const PUBLISH_RETRY = { ...RETRY, nonRetryableErrorTypes: NON_RETRYABLE };
-export const lastPublish = proxyActivities<Pick<Activities, 'publish'>>({
-  startToCloseTimeout: '10m',
-  heartbeatTimeout: '6s',
-  retry: PUBLISH_RETRY,
-});
-const localFrame = proxyLocalActivities<Pick<Activities, 'publish'>>({
-  startToCloseTimeout: '20s',
-  retry: { ...PUBLISH_RETRY, maximumAttempts: LOCAL_TRIES },
-});
-
-/**
- * Writes the document between iterations, without a round trip through the server. Where that fails, as an activity: nobody
- * sees how a local one is tried again, and a store that is away should be told of.
- */
-export async function publishBetween(document: Unpublished, options: { quiet: boolean }): Promise<Published> {
-  try {
-    return await localFrame.publish(document, options);
-  } catch (error) {
-    if (isCancellation(error)) throw error;
-    return lastPublish.publish(document, options);
-  }
-}
-
 /** At most so many at once, in order of arrival. */
 export class Gate {
   private waiting: (() => void)[] = [];

@@ -7,6 +7,7 @@
 import { defineQuery, ParentClosePolicy, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import { startChild, workflowInfo } from '@temporalio/workflow';
 import { ApplicationFailure } from '@temporalio/common';
+import type { LedgerInput, Written } from '../activities/ledger.ts';
 import type { SealInput } from '../activities/seal.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import type { Model } from '../schemas/checkpoint.ts';
@@ -20,7 +21,7 @@ import { fannedSignal, fanOut, followersOf } from './fan-out.ts';
 import { gateSignal, ShardGate } from './gate.ts';
 import type { GateState } from './gate.ts';
 import { judgingTrouble } from './judgements.ts';
-import { cutRows, followedShard, pieceCount } from './shards.ts';
+import { cutRows, followedShard, joinShards, JUDGED, pieceCount, rowsOf } from './shards.ts';
 import type { Piece } from './shards.ts';
 import { mustHaveParent } from './run-messages.ts';
 import { IterationSpending } from './spending.ts';
@@ -85,6 +86,8 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
     throw ApplicationFailure.nonRetryable(`${recipe.id}: the stages read each other in a circle`, 'RecipeInvalid');
   const finished: { name: string; outputs: Output[] }[] = [];
   for (const name of order) runs.set(name, startStage(name));
+  const ledger = writeLedger();
+  ledger.catch(() => undefined); // heard of at the seal
   await Promise.all(
     order.map(async (name) => {
       const run = await (runs.get(name) as Promise<StageRun>);
@@ -223,16 +226,34 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
     return outputs;
   }
 
+  /**
+   * Of what is drawn and judged, while the model is evaluated. Earlier, it would hold up the worker that makes the training
+   * data; later, the next iteration.
+   */
+  async function writeLedger(): Promise<Written> {
+    const stagesOf = (kind: StageKind) =>
+      Promise.all(
+        (order as string[])
+          .filter((name) => recipe.stages[name]?.use === kind)
+          .map((name) => runs.get(name) as Promise<StageRun>),
+      );
+    const outputsOf = async (kind: StageKind) => Promise.all((await stagesOf(kind)).map(({ all }) => all));
+    const [drawn, judged] = await Promise.all([outputsOf('draw'), outputsOf('verify')]);
+    for (const { shards, all } of await stagesOf('evaluate')) await Promise.race([...shards, all]);
+    const { n, changed, rolledBackTo } = input;
+    const whole: LedgerInput = {
+      n,
+      changed,
+      rolledBackTo,
+      drawn: rowsOf(drawn, ['problems']),
+      judged: rowsOf(judged, JUDGED),
+    };
+    return calls.mending(() => frame.writeLedger(whole));
+  }
+
   async function seal(): Promise<IterationSummary> {
     const of = (kind: StageKind) => finished.filter(({ name }) => recipe.stages[name]?.use === kind);
-    const rowsOf = (kinds: StageKind[], ports: string[]): Rows[] =>
-      kinds
-        .flatMap(of)
-        .flatMap(({ outputs }) =>
-          ports.map((port) =>
-            joinShards(outputs.map((one) => (one.outputs as Record<string, unknown>)[port] as ArtifactRef)),
-          ),
-        );
+    const allOf = (kind: StageKind) => of(kind).map(({ outputs }) => outputs);
     const sum = (outputs: Output[], pick: (one: Output) => number) =>
       outputs.reduce((total, one) => total + pick(one), 0);
     const trained = of('fine-tune').flatMap(({ outputs }) => outputs.map((one) => one.trained));
@@ -240,9 +261,9 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       n: input.n,
       attempt: input.attempt,
       changed: input.changed,
-      drawn: rowsOf(['draw'], ['problems']),
-      judged: rowsOf(['verify'], ['correct', 'incorrect', 'unjudged']),
-      examples: rowsOf(['select'], ['examples']),
+      ledger: await ledger,
+      judged: rowsOf(allOf('verify'), JUDGED),
+      examples: rowsOf(allOf('select'), ['examples']),
       scores: of('evaluate').flatMap(({ outputs }) =>
         outputs.map((one) => (one.outputs as { score: ScoreShard }).score),
       ),
@@ -266,10 +287,6 @@ function fannedRun(fanned: Promise<Record<string, Output[]>>, name: string): Sta
   return { shards: [], all, fanned };
 }
 
-const joinShards = (shards: ArtifactRef[]): Rows => ({
-  shards,
-  rows: shards.reduce((sum, shard) => sum + (shard.rows ?? 0), 0),
-});
 const joined = (all: Rows[]): Rows => joinShards(all.flatMap((rows) => rows.shards));
 
 function detailsOf({ iteration, stages }: IterationProgress): string {

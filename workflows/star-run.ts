@@ -26,9 +26,9 @@ import { baseOf, begin, graphOf, shardsInFlightOf } from './beginning.ts';
 import { changeOptions } from './change-options.ts';
 import { decide } from './decide.ts';
 import { runTable } from './details.ts';
+import { DocumentWriter } from './document.ts';
 import { isHalted, parse, reasonOf, runFailure, runProgress } from './run-messages.ts';
 import { budgetSpentIn, RunBudget } from './spending.ts';
-import { lastPublish, publishBetween } from './stage-calls.ts';
 import { gateSignal } from './gate.ts';
 import { starIteration } from './star-iteration.ts';
 import { Steering } from './steering.ts';
@@ -104,33 +104,33 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
   const note = (action: RunDecision['action'], rule: RunDecision['rule'], why: string, to?: number) =>
     decisions.push({ after: iterations.length - 1, action, rule, reason: why, ...(to !== undefined && { to }) });
 
-  /** The document in the store follows every change of state. */
-  const publish = async (local = true) => {
-    const now = progress();
-    setCurrentDetails(runTable(now));
-    const document = {
-      format: 1 as const,
-      runId,
-      workflowId: runId,
-      status: now.status,
-      reason,
-      recipe: now.recipe,
-      task: input.task,
-      seed: input.seed,
-      iterations,
-      input,
-      resolved: resolved ?? null,
-      startedAt,
-      decisions,
-    };
+  const documents = new DocumentWriter(
+    () => {
+      const now = progress();
+      setCurrentDetails(runTable(now));
+      return {
+        format: 1,
+        runId,
+        workflowId: runId,
+        status: now.status,
+        reason,
+        recipe: now.recipe,
+        task: input.task,
+        seed: input.seed,
+        iterations: [...iterations],
+        input,
+        resolved: resolved ?? null,
+        startedAt,
+        decisions,
+      };
+    },
     // A night tells for its run.
-    const quiet = info.parent !== undefined;
-    await (local ? publishBetween(document, { quiet }) : lastPublish.publish(document, { quiet }));
-  };
+    { quiet: info.parent !== undefined },
+  );
   const finish = async (end: RunStatus, why: string): Promise<Progress> => {
     status = end;
     reason = why;
-    await CancellationScope.nonCancellable(() => publish(false));
+    await CancellationScope.nonCancellable(() => documents.write({ last: true }));
     await condition(allHandlersFinished);
     return progress();
   };
@@ -169,7 +169,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
         if (!open) return;
         sent = steering.gate;
         await handle.signal(gateSignal, sent);
-        if (sent !== 'halt') await publish();
+        if (sent !== 'halt') await documents.write();
       }
     })().catch(() => undefined); // a cancelled run has nothing to forward; its end is told by the child's result
     try {
@@ -189,7 +189,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
       iterations.push(...beginning.iterations);
       decisions.push(...beginning.decisions);
       budget.limits = resolved.recipe.stop.budget;
-      await publish();
+      await documents.writeAside();
     }
     const run = resolved;
     let inThisLink = 0;
@@ -209,11 +209,12 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
       }
       if (steering.stopping) return finish('stopped', 'stopped on request');
       if (steering.paused) {
-        await publish();
+        await documents.write();
         await condition(() => !steering.paused || steering.stopping);
         continue;
       }
       if (inThisLink >= ITERATIONS_PER_LINK || workflowInfo().continueAsNewSuggested) {
+        await documents.written();
         await condition(allHandlersFinished);
         await continueAsNew<typeof starRun>(raw, {
           startedAt,
@@ -233,7 +234,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
         attempt = 1;
         changed = {};
         inThisLink++;
-        await publish();
+        await documents.writeAside();
       } catch (error) {
         if (isCancellation(error)) throw error;
         if (isHalted(error)) return finish('stopped', 'stopped on request');
@@ -255,7 +256,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
   /** Waits for a retry, which it prepares; or the end that was asked for instead. */
   const waitForAnswer = async (why: string): Promise<Progress | undefined> => {
     status = 'waiting';
-    await publish();
+    await documents.write();
     await condition(() => steering.request !== undefined || steering.stopping);
     const asked = steering.request;
     steering.request = undefined;

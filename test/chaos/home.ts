@@ -90,7 +90,7 @@ export class Home {
     const n = this.groups.length;
     const [out, err] = [path.join(this.folder, `out-${n}.json`), path.join(this.folder, `err-${n}.txt`)];
     const [outFile, errFile] = [openSync(out, 'w'), openSync(err, 'w')];
-    const child = spawn(process.execPath, ['--import', 'tsx', path.join(checkout, 'cli', 'main.ts'), ...args], {
+    const child = spawn(process.execPath, [path.join(checkout, 'scripts', 'start.mjs'), 'cli/main.ts', ...args], {
       cwd: checkout,
       detached: true,
       stdio: ['ignore', outFile, errFile],

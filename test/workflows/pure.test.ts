@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seedExamples, stepsOf } from '../../activities/fine-tune.ts';
 import { planRun } from '../../activities/resolve.ts';
-import { countOutcomes, LedgerBuilder, outcomeOf } from '../../activities/seal.ts';
+import { countOutcomes, LedgerBuilder, outcomeOf } from '../../activities/ledger.ts';
 import { recipeById, recipeIds } from '../../recipes/index.ts';
 import { RunInput } from '../../schemas/run.ts';
 import { STAGES } from '../../schemas/stage.ts';
