@@ -143,7 +143,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const target = await loadTarget(server);
     return attached('remote', paths, target.address, null, await connect(target, keys));
   }
-  const until = Date.now() + WAIT.ownerMs;
+  const until = performance.now() + WAIT.ownerMs;
   for (;;) {
     const embedded = options.attachOnly ? undefined : await startEmbedded(options);
     if (embedded) return owned(embedded, keys);
@@ -158,7 +158,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         // The owner is just starting its server anew, or ending.
       }
     }
-    if (Date.now() > until || (options.attachOnly && !living))
+    if (performance.now() > until || (options.attachOnly && !living))
       throw new CliError(
         EXIT.unreachable,
         'ServerUnreachable',
