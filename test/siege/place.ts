@@ -22,7 +22,8 @@ import type { Files } from './files.ts';
 import type { Plan } from './plan.ts';
 
 const beside = (name: string) => path.join(import.meta.dirname, name);
-const DISK_MB = 96;
+/** A run asks for 200 MB that are to stay free. */
+const DISK_MB = 288;
 /** Pause before each row and training step of the scripted engine: a run takes seconds, so that faults can fall into it. */
 const DELAY_MS = 12;
 /** Until a lasting fault makes a run wait; else as many as the product has. */
