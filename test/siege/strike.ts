@@ -5,6 +5,7 @@
  * its own (S3, codec) by whoever looks after them. A run that waits, or a command that ended, because a disk was full is gone
  * on with once there is space again.
  */
+import { EXIT } from '../../cli/exit.ts';
 import { pause } from '../chaos/installation.ts';
 import { kill, members } from '../chaos/processes.ts';
 import type { Member, Role } from '../chaos/processes.ts';
@@ -33,7 +34,6 @@ const JUMPS_MS: Record<string, number> = {
   '+1 day': 86_400_000,
   '-1 day': -86_400_000,
 };
-const WAITING = 4;
 
 /** Waits until there is such a process: it may just be started again. Empty where the command is over. */
 async function find(place: Place, role: Role): Promise<Member[]> {
@@ -74,14 +74,18 @@ async function reached(place: Place, { at, delayMs }: Fault, shards: number): Pr
   return !place.command.over;
 }
 
-/** A command that found no space has said so and ended; once there is some, whoever started it goes on. */
-async function goOnIfOver(place: Place): Promise<boolean> {
+/**
+ * A command that found no space, or no bucket when it was started, has said so and ended; once what it lacked is there, whoever
+ * started it goes on. True if it was so. Throws where it ended with another exit code than those.
+ */
+async function goOnIfOver(place: Place, codes: number[]): Promise<boolean> {
   for (let tries = 0; tries < 40 && !place.command.over; tries++) await pause(50);
   if (!place.command.over) return false;
   const code = await place.command.ended;
   // The run may have been done just now.
   if (code === 0) return false;
-  if (code === WAITING) {
+  if (code === null || !codes.includes(code)) throw sorry(place, `the command ended with exit code ${code}`);
+  if (code === EXIT.waiting) {
     const retried = await place.other('retry', place.runId);
     if (retried.code !== 0) throw new Error(`retry ended with exit code ${retried.code}: ${retried.err}`);
   }
@@ -93,7 +97,7 @@ async function fillUntilItWaits(place: Place): Promise<boolean> {
   place.set({ full: true });
   for (const until = Date.now() + WAITS_MS; !place.command.over && Date.now() < until;) await pause(50);
   place.set({ full: false });
-  return goOnIfOver(place);
+  return goOnIfOver(place, [EXIT.waiting]);
 }
 
 /** The fault, once its moment comes; undefined if the run was over before, or there was nothing to damage yet. */
@@ -117,6 +121,7 @@ export async function strike(place: Place, fault: Fault, shards: number): Promis
       await pause(holdMs);
       server.thaw();
     }
+    if (what === 'S3 server') struck.waited = await goOnIfOver(place, [EXIT.unreachable]);
   } else if (verb === 'kill') {
     if (what === 'everything') await killEverything(place);
     else {
@@ -143,7 +148,7 @@ export async function strike(place: Place, fault: Fault, shards: number): Promis
       place.fillDisk();
       await pause(holdMs);
       place.emptyDisk();
-      struck.waited = await goOnIfOver(place);
+      struck.waited = await goOnIfOver(place, [EXIT.failed, EXIT.unreachable, EXIT.waiting]);
     }
   } else if (verb === 'clock') {
     place.set({ clockMs: JUMPS_MS[what] });
