@@ -116,6 +116,9 @@ export const settings = {
   /** What is under way when a worker is told to end may take so long to be finished; after that others do it again. */
   shutdownGraceMs: Number(env.STARTRAIL_SHUTDOWN_GRACE_MS ?? 2_000),
 
+  /** A shard is tried so often, with pauses of up to 10 s; then its iteration fails and the run waits for somebody. */
+  attempts: Number(env.STARTRAIL_ATTEMPTS ?? 60),
+
   /** Shards of one stage under way at once: one works, the next is at hand. A cluster wants two for each of its workers. */
   shardsInFlight: Number(env.STARTRAIL_SHARDS_IN_FLIGHT ?? 2),
 
@@ -139,7 +142,7 @@ export const stageRules: Record<StageKind, StageRule> = Object.fromEntries(
       taskQueue: taskQueues[STAGES[kind].queue],
       startToCloseMs: 24 * 3_600_000,
       heartbeatMs: 6_000,
-      maximumAttempts: 60,
+      maximumAttempts: settings.attempts,
     },
   ]),
 ) as Record<StageKind, StageRule>;

@@ -1,15 +1,18 @@
 /**
  * `npm test` is what a newcomer runs, so it holds the quick suites only. The long ones have names of their own:
- * `npm run test:slow` (any `*.slow.test.ts`) and `npm run test:chaos` (`test/chaos/`), chosen by vitest's mode.
+ * `npm run test:slow` (any `*.slow.test.ts`), `npm run test:chaos` (`test/chaos/`) and `npm run test:siege` (`test/siege/`), chosen
+ * by vitest's mode.
  */
 import { configDefaults, defineConfig } from 'vitest/config';
 
 const slow = 'test/**/*.slow.test.ts';
 const chaos = 'test/chaos/**/*.test.ts';
+const siege = 'test/siege/**/*.test.ts';
 const suites: Record<string, { include: string[]; exclude: string[]; testTimeout: number }> = {
-  test: { include: ['test/**/*.test.ts'], exclude: [slow, chaos], testTimeout: 30_000 },
+  test: { include: ['test/**/*.test.ts'], exclude: [slow, chaos, siege], testTimeout: 30_000 },
   slow: { include: [slow], exclude: [chaos], testTimeout: 20 * 60_000 },
   chaos: { include: [chaos], exclude: [], testTimeout: 20 * 60_000 },
+  siege: { include: [siege], exclude: [], testTimeout: 20 * 60_000 },
 };
 
 export default defineConfig(({ mode }) => {

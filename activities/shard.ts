@@ -32,6 +32,17 @@ export interface ShardWork<K extends StageKind> {
 
 type Outcome<K extends StageKind> = Omit<StageOutput<K>, 'reused' | 'seconds'>;
 
+interface Stopwatch {
+  /** When it was started, ISO 8601. */
+  at: string;
+  seconds(): number;
+}
+/** Not by the clock, which may be set while it runs: work of minus an hour could never be written down. */
+function stopwatch(): Stopwatch {
+  const from = performance.now();
+  return { at: new Date().toISOString(), seconds: () => (performance.now() - from) / 1000 };
+}
+
 /** Wraps the work of a stage kind into its activity. */
 export function stageActivity<K extends StageKind>(
   deps: Dependencies,
@@ -44,16 +55,16 @@ export function stageActivity<K extends StageKind>(
     const { run } = asked;
     const fields = { run: run.runId, iteration: asked.iteration, stage: asked.stage, shard: asked.shard.index };
     let progress: EngineProgress = { done: 0, total: 0, tokensPerSecond: 0 };
-    const span = (what: string, from: number) =>
-      deps.span({ at: new Date(from).toISOString(), what, ...fields, seconds: (Date.now() - from) / 1000 });
-    const began = Date.now();
+    const span = (what: string, watch: Stopwatch) =>
+      deps.span({ at: watch.at, what, ...fields, seconds: watch.seconds() });
+    const whole = stopwatch();
     const told = () => ({ stage: asked.stage, shard: asked.shard.index, ...progress });
     const act = async () => {
       const task = taskOf(deps, run.task);
       await sameImplementation(task, run.implementation);
       const input = await flatInput(deps.store, asked);
       const done = async (previous: StageOutput<K> | undefined) => {
-        const from = Date.now();
+        const watch = stopwatch();
         const outcome = await work({
           deps,
           input,
@@ -63,15 +74,15 @@ export function stageActivity<K extends StageKind>(
           control: { signal: context.cancellationSignal, onProgress: (next) => (progress = next) },
           engine: () => engineOf(deps, run.engine, run.fingerprint),
           busy: async (what, engage) => {
-            const start = Date.now();
+            const engaged = stopwatch();
             try {
               return await engage();
             } finally {
-              span(what, start);
+              span(what, engaged);
             }
           },
         });
-        return { ...outcome, seconds: (Date.now() - from) / 1000 };
+        return { ...outcome, seconds: watch.seconds() };
       };
       const output = await memoised<K>(deps.store, input, done, asked);
       await afterwards?.(input);
@@ -85,7 +96,7 @@ export function stageActivity<K extends StageKind>(
       deps.log.warn('shard failed', { ...fields, error: String(error) });
       rethrow(error);
     } finally {
-      span('activity', began);
+      span('activity', whole);
     }
   };
 }

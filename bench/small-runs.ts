@@ -5,7 +5,8 @@
  */
 import type { Span } from '../activities/dependencies.ts';
 import { waitGone } from '../cli/process-identity.ts';
-import { Home, pause } from '../test/chaos/home.ts';
+import { Home } from '../test/chaos/home.ts';
+import { pause } from '../test/chaos/installation.ts';
 import { kill } from '../test/chaos/processes.ts';
 import type { Member, Role } from '../test/chaos/processes.ts';
 import type { BenchContext } from './row.ts';

@@ -64,8 +64,9 @@ export async function follow(options: FollowOptions): Promise<Followed> {
       view.show(seen);
       // A worker without the key tries in vain until somebody gives it one. What an earlier worker said is gone by then.
       const locked = [seen.stuck, ...seen.retries.map(({ message }) => message)].map(codecFailure).find(Boolean);
-      lockedSince = locked ? (lockedSince ?? Date.now()) : null;
-      if (locked && session.mode === 'owner' && Date.now() - (lockedSince ?? 0) > LOCKED_PATIENCE_MS) throw locked;
+      lockedSince = locked ? (lockedSince ?? performance.now()) : null;
+      if (locked && session.mode === 'owner' && performance.now() - (lockedSince ?? 0) > LOCKED_PATIENCE_MS)
+        throw locked;
       const status = CLOSED[seen.workflow];
       if (status) return await orGone(ended(session, runId, status, seen.progress));
       const now = seen.progress?.status;
@@ -73,13 +74,13 @@ export async function follow(options: FollowOptions): Promise<Followed> {
         return { status: now, progress: seen.progress, failure: null };
     } catch (error) {
       if (!isTransport(error)) throw error;
-      silentSince ??= Date.now();
+      silentSince ??= performance.now();
       if (session.mode === 'attached' && !livingOwner(session.paths)) {
         view.say('the process that owned the home is gone; this one takes its place');
         await session.close();
         options.session = await orGone(options.renew());
         memory = { ...emptyMemory(), progress: memory.progress };
-      } else if (session.mode === 'remote' && Date.now() - silentSince > REMOTE_PATIENCE_MS)
+      } else if (session.mode === 'remote' && performance.now() - silentSince > REMOTE_PATIENCE_MS)
         throw unreachable(session.address, error);
     }
     await orGone(pause(options.everyMs ?? 1_000));

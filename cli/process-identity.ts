@@ -86,9 +86,9 @@ const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
 
 /** True once it is gone, false if it still lives after so long. */
 export async function waitGone(identity: ProcessIdentity, ms: number): Promise<boolean> {
-  const until = Date.now() + ms;
+  const until = performance.now() + ms;
   while (isAlive(identity)) {
-    if (Date.now() > until) return false;
+    if (performance.now() > until) return false;
     await pause(20);
   }
   return true;

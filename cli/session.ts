@@ -138,7 +138,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const target = await loadTarget(server);
     return attached('remote', paths, target.address, null, await connect(target, keys));
   }
-  const until = Date.now() + WAIT.ownerMs;
+  const until = performance.now() + WAIT.ownerMs;
   for (;;) {
     const embedded = options.attachOnly
       ? undefined
@@ -159,7 +159,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         // The owner is just starting its server anew, or ending.
       }
     }
-    if (Date.now() > until || (options.attachOnly && !living))
+    if (performance.now() > until || (options.attachOnly && !living))
       throw new CliError(
         EXIT.unreachable,
         'ServerUnreachable',

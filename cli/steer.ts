@@ -77,7 +77,8 @@ async function send(context: Context, session: Session, runId: string, steering:
     if (terminal.json) terminal.document({ runId, status, did: steering.update });
     return EXIT.ok;
   };
-  for (const until = Date.now() + WAIT.workerMs; !session.workerReady() && Date.now() < until;) await pause(100);
+  for (const until = performance.now() + WAIT.workerMs; !session.workerReady() && performance.now() < until;)
+    await pause(100);
 
   if (steering.terminateIfStuck) {
     const seen = await look(session.connection, session.client, runId, emptyMemory(), false);
@@ -110,7 +111,7 @@ async function send(context: Context, session: Session, runId: string, steering:
   }
   const patience = session.mode === 'owner' ? WAIT.ownMs : WAIT.attachedMs;
   let status: RunStatus | null = null;
-  for (const until = Date.now() + patience; Date.now() < until; await pause(WAIT.lookMs)) {
+  for (const until = performance.now() + patience; performance.now() < until; await pause(WAIT.lookMs)) {
     status = await statusOf(session.client, runId).catch(() => status);
     if (status !== null && steering.reached(status)) return answer(status, steering.said.reached);
   }

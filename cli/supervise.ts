@@ -64,7 +64,7 @@ export function supervise(options: SuperviseOptions): Supervised {
     options.changed();
     started.ready.then(
       () => {
-        readyAt = Date.now();
+        readyAt = performance.now();
         unready = [];
         setReady();
         options.changed();
@@ -82,7 +82,7 @@ export function supervise(options: SuperviseOptions): Supervised {
         setStopped();
         return;
       }
-      const now = Date.now();
+      const now = performance.now();
       if (readyAt === undefined) unready = [...unready.filter((at) => now - at < LOOP.withinMs), now];
       else if (now - readyAt > LOOP.goodMs) tries = 0;
       if (unready.length >= LOOP.ends) {

@@ -10,8 +10,16 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DecoderConfig, TokenizerSpec } from '../schemas/checkpoint.ts';
-import type { Completion, Engine, EngineControl, LocalCheckpoint, SampleRow, Sampling } from './engine.ts';
+import { AdapterOptions, DecoderConfig, TokenizerSpec } from '../schemas/checkpoint.ts';
+import type {
+  Completion,
+  Engine,
+  EngineControl,
+  LocalCheckpoint,
+  SampleRow,
+  Sampling,
+  TrainRequest,
+} from './engine.ts';
 import { EngineError } from './engine.ts';
 import { readSafetensors, weightsDigest, writeSafetensors } from './tfjs/safetensors.ts';
 import { PieceTokenizer } from './tfjs/tokenizer.ts';
@@ -77,7 +85,7 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
   };
 
   return {
-    describe: () => Promise.resolve({ name: 'scripted', fingerprint: 'scripted v1', deterministic: true }),
+    describe: () => Promise.resolve({ name: 'scripted', fingerprint: 'scripted v2', deterministic: true }),
 
     async sample({ model, rows, sampling, prefix = '' }, control) {
       await begin(control?.signal);
@@ -100,17 +108,13 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
     async train(request, control) {
       await begin(control?.signal);
       const { start, schedule, seed } = request;
-      const metadata =
-        start.kind === 'fresh'
-          ? { config: JSON.stringify(start.config), tokenizer: JSON.stringify(start.tokenizer) }
-          : (await readSafetensors(start.checkpoint.path)).metadata;
-      const origin = start.kind === 'fresh' ? JSON.stringify([start.config, start.tokenizer]) : start.checkpoint.digest;
+      const { origin, metadata } = await originOf(start);
       const data = await readFile(request.dataPath);
       for (let step = 1; step <= schedule.steps; step++) {
         if (delayMs > 0 || step % ROWS_AT_ONCE === 0) await pause(control?.signal);
         report(control, step, schedule.steps);
       }
-      const adapter = request.adapter === undefined ? [] : [JSON.stringify(request.adapter)];
+      const adapter = request.adapter === undefined ? [] : [JSON.stringify(AdapterOptions.parse(request.adapter))];
       const hash = hashOf(origin, data, JSON.stringify(Object.entries(schedule).sort()), seed, ...adapter);
       const weights = { name: 'scripted', shape: [hash.length], data: Float32Array.from(hash) };
       await writeSafetensors(request.outputPath, metadata, [weights]);
@@ -126,6 +130,15 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
 
     close: () => Promise.resolve(),
   };
+}
+
+/** Parsed, so that fields stand in one order: a shard that is made again gets its input as the memo keeps it, sorted. */
+async function originOf(start: TrainRequest['start']): Promise<{ origin: string; metadata: Record<string, string> }> {
+  if (start.kind === 'checkpoint')
+    return { origin: start.checkpoint.digest, metadata: (await readSafetensors(start.checkpoint.path)).metadata };
+  const parts = [DecoderConfig.parse(start.config), TokenizerSpec.parse(start.tokenizer)];
+  const [config = '', tokenizer = ''] = parts.map((part) => JSON.stringify(part));
+  return { origin: `[${config},${tokenizer}]`, metadata: { config, tokenizer } };
 }
 
 const overflow = (): Completion => ({ tokenIds: [], text: '', finish: 'overflow' });

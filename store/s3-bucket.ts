@@ -214,14 +214,14 @@ export class Bucket {
 
   /** Tries again while trouble may pass. Throws StoreError with place, what was done, cause and cure. */
   private async patiently<T>(doing: string, work: () => Promise<T>): Promise<T> {
-    const began = Date.now();
+    const began = performance.now();
     for (let attempt = 0; ; attempt++) {
       try {
         return await work();
       } catch (error) {
         if (error instanceof StoreError) throw error;
         const { kind, code, cause, cure } = failureOf(error);
-        const waited = Date.now() - began;
+        const waited = performance.now() - began;
         // Half of it by chance: many workers that lost the same server must not come back at the same moment.
         const next = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt) * (0.5 + Math.random() / 2);
         if (kind === 'passing' && waited + next < this.patience.patienceMs) {

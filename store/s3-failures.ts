@@ -18,7 +18,8 @@ interface ClientError {
   /** Of Node, e.g. ECONNREFUSED. */
   code?: unknown;
   message?: string;
-  $metadata?: { httpStatusCode?: number };
+  /** `clockSkewCorrected`: by the answer's date the client has seen how wrong this machine's clock is, and signs by that from now on. */
+  $metadata?: { httpStatusCode?: number; clockSkewCorrected?: boolean };
 }
 
 const WAITS = 'Start that server again or mend the network; what runs waits for it and goes on by itself.';
@@ -74,6 +75,8 @@ export function failureOf(thrown: unknown): S3Failure {
   if (PASSING.includes(name) || GARBLED.includes(name) || status >= 500 || status === 429 || status === 408)
     return { kind: 'passing', ...unreachable, cause, cure: WAITS };
   if (status === 412) return { kind: 'refused', ...unreachable, cause, cure: '' };
+  if ((status === 401 || status === 403) && error.$metadata?.clockSkewCorrected)
+    return { kind: 'passing', ...unreachable, cause, cure: `Set the clock of this machine. ${CREDENTIALS}` };
   const cure = CURES[name];
   if (status === 404 && name !== 'NoSuchBucket')
     return { kind: 'absent', ...unreachable, cause, cure: CURES.NoSuchBucket ?? '' };

@@ -94,7 +94,13 @@ export async function serve(options: ServeOptions): Promise<void> {
     shardsInFlight: settings.shardsInFlight,
     fanOutAbove: settings.fanOutAbove,
     snapshotEveryMs: settings.snapshotEveryMs,
-    span: (span) => appendFileSync(spans, `${JSON.stringify(span)}\n`),
+    span: (span) => {
+      try {
+        appendFileSync(spans, `${JSON.stringify(span)}\n`);
+      } catch {
+        // A measurement that finds no space costs no shard.
+      }
+    },
     notify: createNotifier(notifyTargets(settings.notify), (message, fields) => log.warn(fields, message)),
     log: {
       info: (message, fields) => log.info(fields ?? {}, message),

@@ -17,7 +17,7 @@ export class WorkClock {
   private since: number | undefined;
   constructor(private total = 0) {}
   get ms(): number {
-    return this.total + (this.since === undefined ? 0 : Date.now() - this.since);
+    return this.total + (this.since === undefined ? 0 : Math.max(0, Date.now() - this.since));
   }
   start(): void {
     this.since ??= Date.now();

@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../schemas/canonical.ts';
+import { randomNumbers } from '../support/random-numbers.ts';
 import { Home } from './home.ts';
 import { momentsOf, reach } from './moments.ts';
 import type { Moment } from './moments.ts';
@@ -142,17 +143,6 @@ describe('killed at a stage', () => {
     expect(await undergo(home, [{ what: 'everything', at: moments.opening() }])).toBe(1);
   });
 });
-
-/** Mulberry32: small, good enough to choose moments, the same everywhere. */
-function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 describe('killed at random moments', () => {
   const count = Number(process.env.STARTRAIL_CHAOS_KILLS ?? 20);

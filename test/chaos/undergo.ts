@@ -1,8 +1,9 @@
 /** A run that is killed at chosen moments, gone on with, and held against the undisturbed one. */
 import { expect } from 'vitest';
 import { waitGone } from '../../cli/process-identity.ts';
-import { pause } from './home.ts';
-import type { Home, Outcome } from './home.ts';
+import type { Home } from './home.ts';
+import { pause } from './installation.ts';
+import type { Outcome } from './installation.ts';
 import { reach } from './moments.ts';
 import type { Moment } from './moments.ts';
 import { kill, members, stateOf } from './processes.ts';

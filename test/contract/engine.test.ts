@@ -190,6 +190,26 @@ describe.each(engines)('engine: %s', (_, create) => {
     expect(await engine.sample({ model: trained, rows: rowsOf(2), sampling: greedy })).toHaveLength(2);
   });
 
+  holds('a fresh model asked for with its fields in another order has the same bytes', async () => {
+    const dataPath = `${files.folder}/order.jsonl`;
+    writeFileSync(dataPath, `${JSON.stringify({ prompt: additionPrompt(1), completion: '1' })}\n`);
+    const { config, tokenizer } = randomModel({}, 21);
+    const schedule = { steps: 1, learningRate: 1e-3, warmupSteps: 0, decay: 'linear', batchSize: 1, clipNorm: 1 };
+    const backwards = <T extends object>(fields: T) => Object.fromEntries(Object.entries(fields).reverse()) as T;
+    const train = async (order: <T extends object>(fields: T) => T) => {
+      const outputPath = `${files.folder}/order.safetensors`;
+      await engine.train({
+        start: { kind: 'fresh', config: order(config), tokenizer: order(tokenizer) },
+        dataPath,
+        schedule: order(TrainSchedule.parse(schedule)),
+        seed: seedOf(7),
+        outputPath,
+      });
+      return readFileSync(outputPath);
+    };
+    expect(await train(backwards)).toEqual(await train((fields) => fields));
+  });
+
   holds('reports progress up to the last row', async () => {
     const seen: number[] = [];
     await engine.sample(

@@ -66,6 +66,17 @@ describe.skipIf(found.program === undefined)('a store in a bucket of a real serv
   };
   const objectKey = (digest: string) => `objects/${digest.slice(7, 9)}/${digest.slice(9)}`;
 
+  it.each([-1, 1])('a machine whose clock is %i day wrong is let in all the same', async (days) => {
+    const clock = vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + days * 86_400_000 });
+    try {
+      const store = await createS3Store(place, await newFolder(), { patience: PATIENT, probeNow: true });
+      const { digest } = await store.put('early or late');
+      expect((await store.read(digest)).toString()).toBe('early or late');
+    } finally {
+      clock.useRealTimers();
+    }
+  });
+
   it('what one machine adopts, another without a shared disk opens as a file with the same bytes', async () => {
     const [a, b] = [await host(), await host()];
     const bytes = Buffer.alloc(3_000_000, 'weights');
