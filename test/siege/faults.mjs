@@ -19,8 +19,10 @@ const control = process.env.STARTRAIL_SIEGE_CONTROL;
 const ROLES = { 'cli/main.ts': 'cli', 'workers/main.ts': 'worker', 'engine/child.ts': 'engine' };
 const LOOK_MS = 20;
 
-const script = (process.argv[1] ?? '').split(path.sep).slice(-2).join('/');
-const role = ROLES[script];
+// Parts of the program are started by scripts/start.mjs, which is told their name; some by themselves.
+const [, script = '', told = ''] = process.argv;
+const lastTwo = script.split(path.sep).slice(-2).join('/');
+const role = ROLES[lastTwo === 'scripts/start.mjs' ? told : lastTwo];
 
 if (control !== undefined && role !== undefined && isMainThread) {
   let clockMs = 0;
