@@ -100,11 +100,16 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
     async train(request, control) {
       await begin(control?.signal);
       const { start, schedule, seed } = request;
+      // Parsed, so that the order of keys in a request (the memo keeps them sorted) moves no byte.
       const metadata =
         start.kind === 'fresh'
-          ? { config: JSON.stringify(start.config), tokenizer: JSON.stringify(start.tokenizer) }
+          ? {
+              config: JSON.stringify(DecoderConfig.parse(start.config)),
+              tokenizer: JSON.stringify(TokenizerSpec.parse(start.tokenizer)),
+            }
           : (await readSafetensors(start.checkpoint.path)).metadata;
-      const origin = start.kind === 'fresh' ? JSON.stringify([start.config, start.tokenizer]) : start.checkpoint.digest;
+      const origin =
+        start.kind === 'fresh' ? `${metadata.config ?? ''}${metadata.tokenizer ?? ''}` : start.checkpoint.digest;
       const data = await readFile(request.dataPath);
       for (let step = 1; step <= schedule.steps; step++) {
         if (delayMs > 0 || step % ROWS_AT_ONCE === 0) await pause(control?.signal);
