@@ -28,7 +28,11 @@ import { taskById, taskIds } from '../tasks/index.ts';
 import { settings, stageRules, taskQueues } from '../temporal.config.ts';
 import type { EngineSettings, Role } from '../temporal.config.ts';
 import { bundleName, keptBundle, workflowBundle } from './bundle.ts';
+import type { BundleOptions } from './bundle.ts';
+import { CURRENT_COMMAND, currentVersion, deploymentOptions } from './deployment.ts';
+import type { Version } from './deployment.ts';
 import { createLog, installRuntimeLog } from './log.ts';
+import { metricsAddress, startTraces } from './observe.ts';
 import { createNotifier, notifyTargets } from './notify.ts';
 
 const { values: args } = parseArgs({
@@ -52,8 +56,8 @@ function startEngine({ kind, threads, lanes, hungAfterMs }: EngineSettings, log:
   return createLanedEngine({ sampling: Array.from({ length: lanes }, () => hosted(1)), training: hosted(threads) });
 }
 
-const bundleOf = (home: string, encrypted: boolean): Promise<string> =>
-  args.bundle === undefined ? workflowBundle(home, encrypted) : keptBundle(home, args.bundle);
+const bundleOf = (home: string, options: BundleOptions): Promise<string> =>
+  args.bundle === undefined ? workflowBundle(home, options) : keptBundle(home, args.bundle);
 
 /** The server to work for; one that is not this machine's own is asked first, because the SDK would try for long. */
 async function serverTarget(): Promise<Target> {
@@ -82,7 +86,8 @@ function checkRoles(asked: Role[]): void {
 async function main(): Promise<void> {
   const home = path.resolve(args.home);
   const log = createLog(home, 'worker', settings.log.level);
-  installRuntimeLog(log);
+  installRuntimeLog(log, await metricsAddress(settings.observe.metrics));
+  const tracing = await startTraces(settings.observe.traces);
   const keys = loadKeys(settings.codec);
   const target = await serverTarget();
   const roles = args.role === 'all' ? (Object.keys(taskQueues) as Role[]) : (args.role.split(',') as Role[]);
@@ -113,6 +118,7 @@ async function main(): Promise<void> {
     shardsInFlight: settings.shardsInFlight,
     fanOutAbove: settings.fanOutAbove,
     snapshotEveryMs: settings.snapshotEveryMs,
+    ...(tracing && { trace: tracing.trace }),
     span: (span) => appendFileSync(spans, `${JSON.stringify(span)}\n`),
     notify: createNotifier(notifyTargets(settings.notify), (message, fields) => log.warn(fields, message)),
     log: {
@@ -121,10 +127,20 @@ async function main(): Promise<void> {
     },
   };
   const [codePath, connection] = await Promise.all([
-    roles.includes('control') ? bundleOf(home, keys.size > 0) : undefined,
+    roles.includes('control') ? bundleOf(home, { encrypted: keys.size > 0, traced: tracing?.modules }) : undefined,
     NativeConnection.connect(target.options),
   ]);
   if (codePath !== undefined) deps.bundle = bundleName(codePath);
+  if (settings.observe.searchAttributes && roles.includes('control')) {
+    const { needSearchAttributes } = await import('./search-attributes.ts');
+    await needSearchAttributes(connection.operatorService, target.namespace, args.owned);
+    deps.searchAttributes = true;
+  }
+  const { deployment } = settings;
+  const version: Version | undefined =
+    deployment !== undefined && deps.bundle !== undefined
+      ? { deploymentName: deployment, buildId: deps.bundle }
+      : undefined;
   const activities = createActivities(deps);
   const workers = await Promise.all(
     roles.map((role) =>
@@ -135,6 +151,8 @@ async function main(): Promise<void> {
         taskQueue: taskQueues[role],
         activities,
         ...(role === 'control' && codePath ? { workflowBundle: { codePath } } : {}),
+        ...(role === 'control' && version && { workerDeploymentOptions: deploymentOptions(version) }),
+        ...(tracing && { plugins: [tracing.plugin] }),
         maxConcurrentActivityTaskExecutions: settings.concurrency[role],
         shutdownGraceTime: settings.shutdownGraceMs,
         shutdownForceTime: settings.shutdownGraceMs + 4_000,
@@ -167,7 +185,10 @@ async function main(): Promise<void> {
   }
 
   const running = Promise.all(workers.map((worker) => worker.run()));
-  say({ event: 'ready', pid: process.pid, roles });
+  const current = version && (await currentVersion(connection, target.namespace, version));
+  say({ event: 'ready', pid: process.pid, roles, ...(version && { version: version.buildId, current }) });
+  if (version && current !== version.buildId)
+    log.warn({ ...version, current }, `new runs go to ${current}; move them here: ${CURRENT_COMMAND(version)}`);
   log.info({ address: target.address, roles }, 'worker ready');
   // In a dead worker's place there are seconds to go until its heartbeats are missed: the engine loads meanwhile.
   if (roles.includes('sample') || roles.includes('train'))
@@ -180,6 +201,7 @@ async function main(): Promise<void> {
   } finally {
     await Promise.all([...engines.values()].map((engine) => engine.close()));
     await connection.close();
+    await tracing?.close();
   }
 }
 
