@@ -30,7 +30,7 @@ export const frame = proxyActivities<
 });
 /** Without end: a run whose state can't be written has to wait for its store; failing would leave it nothing to go on from. */
 const PUBLISH_RETRY = { ...RETRY, nonRetryableErrorTypes: NON_RETRYABLE };
-export const lastPublish = proxyActivities<Pick<Activities, 'publish'>>({
+const lastPublish = proxyActivities<Pick<Activities, 'publish'>>({
   startToCloseTimeout: '10m',
   heartbeatTimeout: '6s',
   retry: PUBLISH_RETRY,
@@ -39,6 +39,10 @@ const localFrame = proxyLocalActivities<Pick<Activities, 'publish'>>({
   startToCloseTimeout: '20s',
   retry: { ...PUBLISH_RETRY, maximumAttempts: LOCAL_TRIES },
 });
+
+/** As an activity of its own. */
+export const publishLast = (document: Unpublished, options: { quiet: boolean }): Promise<Published> =>
+  lastPublish.publish.executeWithOptions({ summary: `write the document: ${document.status}` }, [document, options]);
 
 /**
  * Writes the document between iterations, without a round trip through the server. Where that fails, as an activity: nobody
@@ -49,7 +53,7 @@ export async function publishBetween(document: Unpublished, options: { quiet: bo
     return await localFrame.publish(document, options);
   } catch (error) {
     if (isCancellation(error)) throw error;
-    return lastPublish.publish(document, options);
+    return publishLast(document, options);
   }
 }
 
@@ -180,7 +184,10 @@ export class StageCalls {
     const times = (this.repaired.get(digest) ?? 0) + 1;
     if (times > REPAIRS) throw error;
     this.repaired.set(digest, times);
-    const repair: Repair = await frame.repair(digest, this.resolved.context);
+    const repair: Repair = await frame.repair.executeWithOptions({ summary: `damaged or gone: ${digest}` }, [
+      digest,
+      this.resolved.context,
+    ]);
     if (repair.restored) return;
     const { producer } = repair;
     await this.attempt(

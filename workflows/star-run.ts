@@ -27,7 +27,7 @@ import { decide } from './decide.ts';
 import { iterationAttributes, runDisplay } from './display.ts';
 import { isHalted, parse, reasonOf, runFailure, runProgress } from './run-messages.ts';
 import { budgetSpentIn, RunBudget } from './spending.ts';
-import { lastPublish, publishBetween } from './stage-calls.ts';
+import { publishBetween, publishLast } from './stage-calls.ts';
 import { gateSignal } from './gate.ts';
 import { starIteration } from './star-iteration.ts';
 import { Steering } from './steering.ts';
@@ -125,7 +125,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
     };
     // A night tells for its run.
     const quiet = info.parent !== undefined;
-    await (local ? publishBetween(document, { quiet }) : lastPublish.publish(document, { quiet }));
+    await (local ? publishBetween(document, { quiet }) : publishLast(document, { quiet }));
   };
   const finish = async (end: RunStatus, why: string): Promise<Progress> => {
     status = end;

@@ -15,7 +15,7 @@ let code: string;
 beforeAll(async () => {
   quietRuntime();
   ({ code } = await workflowBundle());
-}, 120_000);
+}, 300_000);
 
 interface Accepted {
   acceptedRequest: { input: { name: string } };
