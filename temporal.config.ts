@@ -52,6 +52,11 @@ export interface RemoteServer {
   /** TEMPORAL_* variables: profile, file, address, TLS, API key; read by the SDK's envconfig. Absent = no profile at all. */
   environment?: Record<string, string>;
 }
+export interface ObserveSettings {
+  searchAttributes: boolean;
+  metrics: string | undefined;
+  traces: string | undefined;
+}
 export interface CodecSettings {
   keys?: string | undefined;
   keysFile?: string | undefined;
@@ -127,6 +132,19 @@ export const settings = {
 
   /** Who is told of runs that failed or wait and of models that were promoted: a JSON list of targets, schemas/notice.ts. */
   notify: (env.STARTRAIL_NOTIFY ?? []) as unknown,
+
+  /** What may be seen of runs besides their documents; all of it is off by default. docs/howto/observe.md. */
+  observe: {
+    /** Runs write search attributes; a worker that starts makes sure that its namespace has them. */
+    searchAttributes: ['1', 'on', 'true'].includes(env.STARTRAIL_SEARCH_ATTRIBUTES ?? ''),
+    /** Port, or address and port, of a Prometheus endpoint of each worker. A bare port is on the loopback address. */
+    metrics: env.STARTRAIL_METRICS || undefined,
+    /** URL of an OpenTelemetry collector that takes OTLP over HTTP, e.g. http://127.0.0.1:4318. */
+    traces: env.STARTRAIL_TRACES || undefined,
+  } satisfies ObserveSettings,
+
+  /** Name of a Temporal worker deployment: each run stays on the workflow code it was started with. docs/howto/upgrade.md. */
+  deployment: env.STARTRAIL_DEPLOYMENT || undefined,
 
   log: { level: env.STARTRAIL_LOG ?? 'info' },
 } as const;

@@ -39,12 +39,16 @@ export interface Dependencies {
   shardsInFlight: number;
   /** A stage of more shards than this runs in fan-out children. */
   fanOutAbove: number;
+  /** The namespace was seen to have the search attributes, so that runs may write them. */
+  searchAttributes?: boolean;
   /** Name of the workflow code that this worker's installation runs, as the home keeps it. */
   bundle?: string | undefined;
   /** A snapshot inside a fine-tune every so often. */
   snapshotEveryMs: number;
   /** Tells the targets of the settings; never rejects. */
   notify?(notice: Notice): Promise<void>;
+  /** Does `work` in a span of that name, where the worker traces; attributes hold names and numbers alone. */
+  trace?<T>(name: string, attributes: Record<string, string | number>, work: () => Promise<T>): Promise<T>;
   /** Where the time of a run goes; kept by the worker, never part of an artifact. */
   span(span: Span): void;
   log: { info(message: string, fields?: object): void; warn(message: string, fields?: object): void };

@@ -55,7 +55,15 @@ export const fork =
       return {
         resolved: {
           ...before,
-          context: { ...before.context, runId, engine: engineName, fingerprint, deterministic, implementation },
+          context: {
+            ...before.context,
+            runId,
+            recipe: filled.recipe.id,
+            engine: engineName,
+            fingerprint,
+            deterministic,
+            implementation,
+          },
           recipe: filled.recipe,
           iterations: filled.iterations,
           shardSize: filled.shardSize,
@@ -64,6 +72,7 @@ export const fork =
           onFailure: input.onFailure,
           rules: deps.rules,
           origins: await deps.store.put(canonicalJson(filled.origins)),
+          searchAttributes: deps.searchAttributes ? true : undefined,
           ...(deps.bundle !== undefined && { bundle: deps.bundle }),
         },
         iterations,

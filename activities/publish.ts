@@ -11,6 +11,7 @@ import { StoreError } from '../store/store.ts';
 import type { Store } from '../store/store.ts';
 import type { Dependencies } from './dependencies.ts';
 import { rethrow } from './failures.ts';
+import { runMetrics } from './metrics.ts';
 import { markSeen } from './problem-source.ts';
 
 export type Published = Pick<RunDocument, 'ledgerDigest' | 'weightsDigest' | 'best'>;
@@ -50,6 +51,7 @@ export const publish =
         updatedAt: new Date().toISOString(),
       };
       await deps.store.replaceName(`runs/${document.runId}`, whole);
+      runMetrics(document);
       const { status, runId, task, reason, resolved } = document;
       if (status === 'done' && resolved) await markSeen(deps.store, resolved.context);
       if (!quiet && (status === 'failed' || status === 'waiting'))

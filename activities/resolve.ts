@@ -186,6 +186,7 @@ export const resolve =
       ).describe();
       const context: RunContext = {
         runId,
+        recipe: filled.recipe.id,
         seed: input.seed,
         task: task.id,
         parameters,
@@ -210,6 +211,7 @@ export const resolve =
         fanOutAbove: deps.fanOutAbove,
         rules: deps.rules,
         origins: await deps.store.put(canonicalJson(filled.origins)),
+        ...(deps.searchAttributes && { searchAttributes: true as const }),
         ...(deps.bundle !== undefined && { bundle: deps.bundle }),
       };
     } catch (error) {

@@ -14,6 +14,7 @@ import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
 import { failure, rethrow } from './failures.ts';
 import { beating } from './heartbeat.ts';
+import { shardMetrics } from './metrics.ts';
 
 export interface ShardWork<K extends StageKind> {
   deps: Dependencies;
@@ -58,7 +59,11 @@ export function stageActivity<K extends StageKind>(
     const span = (what: string, watch: Stopwatch) =>
       deps.span({ at: watch.at, what, ...fields, seconds: watch.seconds() });
     const whole = stopwatch();
-    const told = () => ({ stage: asked.stage, shard: asked.shard.index, ...progress });
+    const metrics = shardMetrics(asked);
+    const told = () => {
+      metrics.progress(progress);
+      return { stage: asked.stage, shard: asked.shard.index, ...progress };
+    };
     const act = async () => {
       const task = taskOf(deps, run.task);
       await sameImplementation(task, run.implementation);
@@ -76,7 +81,7 @@ export function stageActivity<K extends StageKind>(
           busy: async (what, engage) => {
             const engaged = stopwatch();
             try {
-              return await engage();
+              return await (deps.trace ? deps.trace(what, fields, engage) : engage());
             } finally {
               span(what, engaged);
             }
@@ -86,6 +91,7 @@ export function stageActivity<K extends StageKind>(
       };
       const output = await memoised<K>(deps.store, input, done, asked);
       await afterwards?.(input);
+      metrics.done(output);
       deps.log.info('shard done', { ...fields, reused: output.reused, seconds: output.seconds, tokens: output.tokens });
       return output;
     };
@@ -96,6 +102,7 @@ export function stageActivity<K extends StageKind>(
       deps.log.warn('shard failed', { ...fields, error: String(error) });
       rethrow(error);
     } finally {
+      metrics.end();
       span('activity', whole);
     }
   };

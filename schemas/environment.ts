@@ -9,6 +9,7 @@
 /** Names and beginnings of names. What only says where something is (an address, a region) may stay. */
 const SECRET = [
   ...['TEMPORAL_', 'STARTRAIL_CODEC_', 'STARTRAIL_NOTIFY'],
+  ...['OTEL_EXPORTER_OTLP_', 'STARTRAIL_TRACES'],
   ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_WEB_IDENTITY_TOKEN_FILE'],
   ...['AWS_CONTAINER_'],
 ];

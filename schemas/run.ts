@@ -93,6 +93,8 @@ export const ResolvedRun = z.strictObject({
   rules: z.record(StageKind, StageRule),
   /** Path → value and where it came from (kind, recipe, task, input, set): an artifact, for show and --dry-run. */
   origins: ArtifactRef,
+  /** The namespace has the attributes of schemas/search-attributes.ts; absent where the option is off. */
+  searchAttributes: z.literal(true).optional(),
   /** Name of the workflow code the run was started with; the home keeps it for as long as the run is open. */
   bundle: z.string().optional(),
 });

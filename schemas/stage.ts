@@ -4,8 +4,7 @@
  */
 import { z } from 'zod';
 import { ArtifactRef, Digest } from './artifact.ts';
-import type { Model } from './checkpoint.ts';
-import { AdapterOptions, DecoderConfig, TokenizerSpec } from './checkpoint.ts';
+import { AdapterOptions, DecoderConfig, type Model, TokenizerSpec } from './checkpoint.ts';
 import { ProblemSnapshot } from './problem.ts';
 import type { Comparison } from './comparison.ts';
 
@@ -227,9 +226,10 @@ export type StageOutputs<K extends StageKind> = {
     : never;
 };
 
-/** What is the same in every stage of a run; pinned by `resolve`. `runId` is for logs alone and enters no key and no byte. */
+/** What is the same in every stage of a run; pinned by `resolve`. Ids of run and recipe are for people and enter no key, no byte. */
 export const RunContext = z.strictObject({
   runId: z.string(),
+  recipe: z.string().optional(),
   seed: z.int(),
   task: z.string(),
   parameters: z.record(z.string(), z.unknown()),

@@ -11,13 +11,21 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-async function contentHash(encrypted: boolean): Promise<string> {
+export interface BundleOptions {
+  /** With failures that keep what they say in a payload. */
+  encrypted?: boolean;
+  /** Modules of interceptors that make spans. */
+  traced?: string[] | undefined;
+}
+
+async function contentHash({ encrypted, traced }: BundleOptions): Promise<string> {
   const hash = createHash('sha256');
   for (const folder of ['workflows', 'schemas'])
     for (const file of (await readdir(path.join(root, folder))).sort())
       hash.update(`${folder}/${file}\n`).update(await readFile(path.join(root, folder, file)));
   hash.update(await readFile(path.join(root, 'package-lock.json')));
   if (encrypted) hash.update(await readFile(failureConverterPath));
+  if (traced) hash.update(traced.join('\n').replaceAll(root, ''));
   return hash.digest('hex').slice(0, 24);
 }
 
@@ -40,10 +48,10 @@ export async function keptBundle(home: string, name: string): Promise<string> {
 /** The name under which a home keeps it, and runs remember it. */
 export const bundleName = (file: string): string => path.basename(file, '.js');
 
-/** Path of a bundle of today's workflow code; `encrypted`: with failures that keep what they say in a payload. */
-export async function workflowBundle(home: string, encrypted = false): Promise<string> {
+/** Path of a bundle of today's workflow code. */
+export async function workflowBundle(home: string, options: BundleOptions = {}): Promise<string> {
   const folder = path.join(home, 'bundles');
-  const file = path.join(folder, `${await contentHash(encrypted)}.js`);
+  const file = path.join(folder, `${await contentHash(options)}.js`);
   try {
     await readFile(file);
     return file;
@@ -52,7 +60,8 @@ export async function workflowBundle(home: string, encrypted = false): Promise<s
   }
   const { code } = await bundleWorkflowCode({
     workflowsPath: path.join(root, 'workflows', 'index.ts'),
-    ...(encrypted && { failureConverterPath }),
+    ...(options.encrypted && { failureConverterPath }),
+    ...(options.traced && { workflowInterceptorModules: options.traced }),
     logger: new DefaultLogger('ERROR'),
   });
   await mkdir(folder, { recursive: true });

@@ -76,8 +76,8 @@ async function main(): Promise<void> {
       .catch(() => undefined);
   const { serve } = await import('./serve.ts');
   const { address, namespace, bundle } = args;
-  const onReady = () => say({ event: 'ready', pid: process.pid, roles });
-  await serve({ home, roles, engines, log, address, namespace, bundle, onReady });
+  const onReady = (deployed = {}) => say({ event: 'ready', pid: process.pid, roles, ...deployed });
+  await serve({ home, roles, engines, log, address, namespace, bundle, owned: args.owned, onReady });
 }
 
 main().then(

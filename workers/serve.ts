@@ -20,6 +20,10 @@ import { openStore } from '../store/open.ts';
 import { taskById, taskIds } from '../tasks/index.ts';
 import { settings, stageRules, taskQueues } from '../temporal.config.ts';
 import type { Role } from '../temporal.config.ts';
+import { CURRENT_COMMAND, currentVersion, deploymentOptions } from './deployment.ts';
+import type { Version } from './deployment.ts';
+import { metricsAddress, startTraces } from './observe.ts';
+import type { BundleOptions } from './bundle.ts';
 import { bundleName, keptBundle, workflowBundle } from './bundle.ts';
 import { installRuntimeLog } from './runtime-log.ts';
 import { createNotifier, notifyTargets } from './notify.ts';
@@ -33,15 +37,17 @@ export interface ServeOptions {
   namespace?: string | undefined;
   /** Workflow code of an earlier version that the home has kept. */
   bundle?: string | undefined;
-  /** Told when it polls. */
-  onReady: () => void;
+  /** Started by an owner whose home the server is a part of. */
+  owned: boolean;
+  /** Told when it polls; with its version where it is one of a deployment. */
+  onReady: (deployed?: { version: string; current: string | undefined }) => void;
 }
 
 /** A server that starts together with this worker. */
 const SERVER = { withinMs: 60_000, lookMs: 50 };
 
-const bundleOf = ({ home, bundle }: ServeOptions, encrypted: boolean): Promise<string> =>
-  bundle === undefined ? workflowBundle(home, encrypted) : keptBundle(home, bundle);
+const bundleOf = ({ home, bundle }: ServeOptions, options: BundleOptions): Promise<string> =>
+  bundle === undefined ? workflowBundle(home, options) : keptBundle(home, bundle);
 
 /** The server to work for; one that is not this machine's own is asked first, because the SDK would try for long. */
 async function serverTarget({ address, namespace }: ServeOptions): Promise<Target> {
@@ -71,8 +77,9 @@ async function connect({ options }: Target): Promise<NativeConnection> {
 
 /** Until SIGTERM or SIGINT. */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { home, roles, engines, log } = options;
-  installRuntimeLog(log);
+  const { home, roles, engines, log, owned } = options;
+  installRuntimeLog(log, await metricsAddress(settings.observe.metrics));
+  const tracing = await startTraces(settings.observe.traces);
   const keys = loadKeys(settings.codec);
   const target = await serverTarget(options);
   const spans = path.join(home, 'logs', 'spans.jsonl');
@@ -94,6 +101,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     shardsInFlight: settings.shardsInFlight,
     fanOutAbove: settings.fanOutAbove,
     snapshotEveryMs: settings.snapshotEveryMs,
+    ...(tracing && { trace: tracing.trace }),
     span: (span) => {
       try {
         appendFileSync(spans, `${JSON.stringify(span)}\n`);
@@ -108,10 +116,20 @@ export async function serve(options: ServeOptions): Promise<void> {
     },
   };
   const [codePath, connection] = await Promise.all([
-    roles.includes('control') ? bundleOf(options, keys.size > 0) : undefined,
+    roles.includes('control') ? bundleOf(options, { encrypted: keys.size > 0, traced: tracing?.modules }) : undefined,
     connect(target),
   ]);
   if (codePath !== undefined) deps.bundle = bundleName(codePath);
+  if (settings.observe.searchAttributes && roles.includes('control')) {
+    const { needSearchAttributes } = await import('./search-attributes.ts');
+    await needSearchAttributes(connection.operatorService, target.namespace, owned);
+    deps.searchAttributes = true;
+  }
+  const { deployment } = settings;
+  const version: Version | undefined =
+    deployment !== undefined && deps.bundle !== undefined
+      ? { deploymentName: deployment, buildId: deps.bundle }
+      : undefined;
   const activities = createActivities(deps);
   const workers = await Promise.all(
     roles.map((role) =>
@@ -122,6 +140,8 @@ export async function serve(options: ServeOptions): Promise<void> {
         taskQueue: taskQueues[role],
         activities,
         ...(role === 'control' && codePath ? { workflowBundle: { codePath } } : {}),
+        ...(role === 'control' && version && { workerDeploymentOptions: deploymentOptions(version) }),
+        ...(tracing && { plugins: [tracing.plugin] }),
         maxConcurrentActivityTaskExecutions: settings.concurrency[role],
         shutdownGraceTime: settings.shutdownGraceMs,
         shutdownForceTime: settings.shutdownGraceMs + 4_000,
@@ -145,12 +165,16 @@ export async function serve(options: ServeOptions): Promise<void> {
   process.on('SIGINT', () => end('SIGINT'));
 
   const running = Promise.all(workers.map((worker) => worker.run()));
-  options.onReady();
+  const current = version && (await currentVersion(connection, target.namespace, version));
+  options.onReady(version && { version: version.buildId, current });
+  if (version && current !== version.buildId)
+    log.warn({ ...version, current }, `new runs go to ${current}; move them here: ${CURRENT_COMMAND(version)}`);
   log.info({ address: target.address, roles }, 'worker ready');
   try {
     await running;
   } finally {
     await Promise.all([...engines.values()].map((engine) => engine.close()));
     await connection.close();
+    await tracing?.close();
   }
 }

@@ -13,8 +13,11 @@ export interface Beginning {
 }
 
 export async function begin(input: RunInput, runId: string): Promise<Beginning> {
-  if (!input.fork) return { resolved: await frame.resolve(input, runId), iterations: [], decisions: [] };
-  const shared = await frame.fork(input, runId);
+  if (!input.fork) {
+    const resolved = await frame.resolve.executeWithOptions({ summary: 'look up names, pin digests' }, [input, runId]);
+    return { resolved, iterations: [], decisions: [] };
+  }
+  const shared = await frame.fork.executeWithOptions({ summary: `take over from ${input.fork.run}` }, [input, runId]);
   const decisions = shared.iterations.flatMap(({ n, rolledBackTo: to }): RunDecision[] =>
     to === undefined
       ? []

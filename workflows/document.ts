@@ -22,6 +22,10 @@ const localFrame = proxyLocalActivities<Pick<Activities, 'publish'>>({
   retry: { ...PUBLISH_RETRY, maximumAttempts: LOCAL_TRIES },
 });
 
+/** As an activity of its own. */
+const publish = (document: Unpublished, options: { quiet: boolean }): Promise<Published> =>
+  frame.publish.executeWithOptions({ summary: `write the document: ${document.status}` }, [document, options]);
+
 /**
  * Writes the document between iterations, without a round trip through the server. Where that fails, as an activity: nobody
  * sees how a local one is tried again, and a store that is away should be told of.
@@ -31,7 +35,7 @@ async function publishBetween(document: Unpublished, options: { quiet: boolean }
     return await localFrame.publish(document, options);
   } catch (error) {
     if (isCancellation(error)) throw error;
-    return frame.publish(document, options);
+    return publish(document, options);
   }
 }
 
@@ -46,13 +50,13 @@ export class DocumentWriter {
   /** Written when it resolves; `last`: by an activity that everybody sees being tried, for nothing comes after it. */
   async write({ last = false } = {}): Promise<void> {
     await this.written();
-    await (last ? frame.publish(this.now(), this.options) : publishBetween(this.now(), this.options));
+    await (last ? publish(this.now(), this.options) : publishBetween(this.now(), this.options));
   }
 
   /** Beside what comes next, which does not depend on it. A local activity would hold that back with its workflow task. */
   async writeAside(): Promise<void> {
     await this.written();
-    this.aside = frame.publish(this.now(), this.options);
+    this.aside = publish(this.now(), this.options);
     this.aside.catch(() => undefined); // heard of before the next one
   }
 

@@ -153,7 +153,10 @@ export class StageCalls {
     const times = (this.repaired.get(digest) ?? 0) + 1;
     if (times > REPAIRS) throw error;
     this.repaired.set(digest, times);
-    const repair: Repair = await frame.repair(digest, this.resolved.context);
+    const repair: Repair = await frame.repair.executeWithOptions({ summary: `damaged or gone: ${digest}` }, [
+      digest,
+      this.resolved.context,
+    ]);
     if (repair.restored) return;
     const { producer } = repair;
     await this.attempt(

@@ -277,7 +277,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       drawnNew: finished.flatMap(({ outputs }) => outputs).find((one) => one.drawnNew !== undefined)?.drawnNew,
       spent: spending.spent,
     };
-    return calls.mending(() => frame.seal(whole));
+    return calls.mending(() => frame.seal.executeWithOptions({ summary: `${input.n} · seal` }, [whole]));
   }
 }
 

@@ -18,7 +18,17 @@ export async function starReplay(raw: unknown): Promise<ReplayResult> {
   const input = parse(ReplayInput, raw);
   const replayId = workflowInfo().workflowId;
   try {
-    const { resolved, model, base, attempt, rolledBackTo, changed: before } = await frame.recall(input, replayId);
+    const {
+      resolved,
+      model,
+      base,
+      attempt,
+      rolledBackTo,
+      changed: before,
+    } = await frame.recall.executeWithOptions({ summary: `what ${input.run} had for iteration ${input.iteration}` }, [
+      input,
+      replayId,
+    ]);
     const changed = { ...before, ...input.set };
     const { record } = await starIteration({
       resolved,
@@ -31,7 +41,7 @@ export async function starReplay(raw: unknown): Promise<ReplayResult> {
       rolledBackTo,
       shardsInFlight: shardsInFlightOf(resolved),
     });
-    return await frame.confront(input, replayId, record);
+    return await frame.confront.executeWithOptions({ summary: 'compare the digests' }, [input, replayId, record]);
   } catch (error) {
     const cause = error instanceof ActivityFailure ? error.cause : undefined;
     if (!(cause instanceof ApplicationFailure)) throw error;

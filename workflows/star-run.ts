@@ -12,7 +12,6 @@ import {
   continueAsNew,
   isCancellation,
   ParentClosePolicy,
-  setCurrentDetails,
   setHandler,
   startChild,
   workflowInfo,
@@ -25,7 +24,7 @@ import type { IterationSummary, Progress, ResolvedRun, RunDecision, RunStatus } 
 import { baseOf, begin, graphOf, shardsInFlightOf } from './beginning.ts';
 import { changeOptions } from './change-options.ts';
 import { decide } from './decide.ts';
-import { runTable } from './details.ts';
+import { iterationAttributes, runDisplay } from './display.ts';
 import { DocumentWriter } from './document.ts';
 import { isHalted, parse, reasonOf, runFailure, runProgress } from './run-messages.ts';
 import { budgetSpentIn, RunBudget } from './spending.ts';
@@ -68,6 +67,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
   const decisions: RunDecision[] = carried?.decisions ?? [];
   let child: { n: number; id: string; handle: ChildWorkflowHandle<typeof starIteration> } | undefined;
   const whole = new CancellationScope({ cancellable: true });
+  const display = runDisplay();
 
   const progress = (): Progress => ({
     runId,
@@ -107,7 +107,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
   const documents = new DocumentWriter(
     () => {
       const now = progress();
-      setCurrentDetails(runTable(now));
+      display(now, resolved);
       return {
         format: 1,
         runId,
@@ -144,6 +144,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
       workflowId: id,
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       staticSummary: `${run.recipe.id} on ${run.context.task}, iteration ${n}`,
+      ...iterationAttributes(run, n),
       args: [
         {
           resolved: run,

@@ -49,16 +49,24 @@ export class Steering {
     public paused: boolean,
     public stopping: boolean,
   ) {
-    setHandler(pauseUpdate, () => {
-      this.paused = true;
-      this.budget.clock.stop();
-      return 'paused: no new shard starts; what is under way is finished';
-    });
-    setHandler(resumeUpdate, () => {
-      this.paused = false;
-      if (this.run().working) this.budget.clock.start();
-      return 'resumed';
-    });
+    setHandler(
+      pauseUpdate,
+      () => {
+        this.paused = true;
+        this.budget.clock.stop();
+        return 'paused: no new shard starts; what is under way is finished';
+      },
+      { description: 'No new shard starts; what is under way is finished' },
+    );
+    setHandler(
+      resumeUpdate,
+      () => {
+        this.paused = false;
+        if (this.run().working) this.budget.clock.start();
+        return 'resumed';
+      },
+      { description: 'Go on after a pause' },
+    );
     setHandler(
       stopUpdate,
       (options?: unknown) => {
@@ -66,10 +74,15 @@ export class Steering {
         if (parse(StopInput, options ?? {}).now) this.stopNow = true;
         return this.stopNow ? 'stopping now' : 'stopping when the shards under way are done';
       },
-      { validator: (options?: unknown) => void parse(StopInput, options ?? {}) },
+      {
+        validator: (options?: unknown) => void parse(StopInput, options ?? {}),
+        description: 'End the run when the shards under way are done; at once with {"now": true}',
+      },
     );
     setHandler(retryUpdate, (options?: unknown) => this.retry(options), {
       validator: (options?: unknown) => this.checkRetry(options),
+      description:
+        'Of a run that waits: what is missing of the iteration again; {"set": {"<path>": value}} changes options',
     });
     setHandler(
       abandonUpdate,
@@ -78,6 +91,7 @@ export class Steering {
         return 'abandoned';
       },
       {
+        description: 'Of a run that waits: end it as failed; what was sealed stays',
         validator: () => {
           const { status } = this.run();
           if (status !== 'waiting') throw refuse(`nothing to abandon: the run is ${status}; use stop`);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { RunDocument } from '../../schemas/run.ts';
+import { RunDocument, UPDATES } from '../../schemas/run.ts';
 import { createBench, smallRun, startRun, startServer } from '../support/temporal.ts';
 import type { Bench } from '../support/temporal.ts';
 
@@ -10,10 +10,14 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => env.teardown());
 
+interface Metadata {
+  currentDetails: string;
+  definition: { updateDefinitions: { name: string; description: string }[] };
+}
 const documentOf = async (bench: Bench, run: string) => RunDocument.parse(await bench.store.getName(`runs/${run}`));
 
 describe('a run', () => {
-  it('goes from its input to a sealed table', { timeout: 60_000 }, async () => {
+  it('goes from its input to a sealed table', { timeout: 180_000 }, async () => {
     const bench = await createBench(env);
     await bench.during(async () => {
       const handle = await startRun(bench, 'table', smallRun());
@@ -29,4 +33,27 @@ describe('a run', () => {
     });
     await bench.close();
   });
+
+  it(
+    'tells people what each activity is for, how it stands, and what can be sent to it',
+    { timeout: 180_000 },
+    async () => {
+      const bench = await createBench(env);
+      await bench.during(async () => {
+        await (await startRun(bench, 'told', smallRun({ iterations: 1 }))).result();
+        const { workflow } = env.client;
+        const metadata = await workflow.getHandle('told').query<Metadata>('__temporal_workflow_metadata');
+        expect(metadata.currentDetails).toMatch(/^\*\*star\*\* on addition: done .*\n\n\| iteration \| drawn \|/);
+        const updates = metadata.definition.updateDefinitions;
+        expect(updates.map(({ name }) => name).sort()).toEqual(Object.values(UPDATES).sort());
+        for (const { name, description } of updates) expect(description, name).toMatch(/\w+ \w+/);
+        for (const id of ['told', 'told/iteration-001'])
+          for (const event of (await workflow.getHandle(id).fetchHistory()).events ?? []) {
+            const { activityType } = event.activityTaskScheduledEventAttributes ?? {};
+            if (activityType) expect(event.userMetadata?.summary, `${id}: ${activityType.name}`).toBeTruthy();
+          }
+      });
+      await bench.close();
+    },
+  );
 });
