@@ -18,7 +18,6 @@ import {
 } from '@temporalio/workflow';
 import type { ChildWorkflowHandle } from '@temporalio/workflow';
 import { ApplicationFailure } from '@temporalio/common';
-import type { Budget } from '../schemas/budget.ts';
 import { RunInput } from '../schemas/run.ts';
 import type { IterationSummary, Progress, ResolvedRun, RunDecision, RunStatus } from '../schemas/run.ts';
 import { baseOf, begin, graphOf, shardsInFlightOf } from './beginning.ts';
@@ -27,6 +26,7 @@ import { decide } from './decide.ts';
 import { iterationAttributes, runDisplay } from './display.ts';
 import { DocumentWriter } from './document.ts';
 import { isHalted, parse, reasonOf, runFailure, runProgress } from './run-messages.ts';
+import type { RunState } from './run-state.ts';
 import { budgetSpentIn, RunBudget } from './spending.ts';
 import { gateSignal } from './gate.ts';
 import { starIteration } from './star-iteration.ts';
@@ -34,23 +34,6 @@ import { Steering } from './steering.ts';
 
 /** Continue-as-new after so many iterations, or when Temporal suggests it. */
 const ITERATIONS_PER_LINK = 8;
-
-/** What one link of the chain hands to the next. */
-interface RunState {
-  startedAt: string;
-  resolved: ResolvedRun;
-  iterations: IterationSummary[];
-  /** Attempt of the next iteration and the options changed for it. */
-  attempt: number;
-  changed: Record<string, unknown>;
-  paused: boolean;
-  stopping: boolean;
-  // Of before these stood here, links carry none of them.
-  decisions?: RunDecision[];
-  /** The recipe's, as raised since. */
-  budget?: Budget | undefined;
-  wallMs?: number;
-}
 
 export async function starRun(raw: unknown, carried?: RunState): Promise<Progress> {
   const input = parse(RunInput, raw);
