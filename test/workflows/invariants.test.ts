@@ -231,7 +231,7 @@ describe('invariants of a run', () => {
           addition.heldOut(split, of).map((problem) => (split === 'test' ? { ...problem, gold: ['0'] } : problem)),
       };
       // A single iteration without a better score ends this run. Its dev rises at first; the corrupted test is 0 throughout.
-      const small = smallRun({ seed: 5 });
+      const small = smallRun({ seed: 3 });
       const input = { ...small, set: { ...small.set, 'stop.patience': 1 } };
       const honest = await finished(await bench(), 'honest', input);
       const other = await finished(await bench({ tasks: [corrupted] }), 'corrupted', input);

@@ -123,7 +123,10 @@ describe('replay', () => {
           expect(await replay('origin/replay-1-3', input)).toMatchObject({ same: true, compared: { equal: 0 } });
           adder.spoils = always;
           const spoilt = await replay('origin/replay-1-4', input);
-          expect(spoilt).toMatchObject({ same: false, firstDifference: { what: 'judged rows', shard: 0 } });
+          expect(spoilt).toMatchObject({
+            same: false,
+            firstDifference: { what: 'judged rows', shard: expect.any(Number) as number },
+          });
         } finally {
           adder.spoils = never;
           for (const [index, name] of entries.entries()) await on.store.replaceName(name, kept[index]);
