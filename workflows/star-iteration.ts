@@ -248,7 +248,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       drawn: rowsOf(drawn, ['problems']),
       judged: rowsOf(judged, JUDGED),
     };
-    return calls.mending(() => frame.writeLedger(whole));
+    return calls.mending(() => frame.writeLedger.executeWithOptions({ summary: `${input.n} · ledger` }, [whole]));
   }
 
   async function seal(): Promise<IterationSummary> {
