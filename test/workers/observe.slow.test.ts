@@ -84,7 +84,7 @@ describe('a worker', () => {
         STARTRAIL_SEARCH_ATTRIBUTES: '1',
         STARTRAIL_METRICS: String(port),
         STARTRAIL_TRACES: collector.url,
-        STARTRAIL_SCRIPTED_DELAY_MS: '20',
+        STARTRAIL_SCRIPTED_DELAY_MS: '60',
       },
     });
     expect(worker.said).toMatchObject({ event: 'ready' });
@@ -92,7 +92,7 @@ describe('a worker', () => {
     let age = 0;
     const watching = setInterval(() => {
       void scrape().then((text) => {
-        const [, found = '0'] = /startrail_shard_age_seconds\{[^}]*stage="score"[^}]*\} ([\d.]+)/.exec(text) ?? [];
+        const [, found = '0'] = /startrail_shard_age_seconds\{[^}]*stage="free"[^}]*\} ([\d.]+)/.exec(text) ?? [];
         age = Math.max(age, Number(found));
       });
     }, 300);
