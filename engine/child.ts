@@ -35,7 +35,7 @@ async function open(entry: string | undefined): Promise<Engine> {
   const { STARTRAIL_SCRIPTED_ANSWER: answers } = process.env;
   return createScriptedEngine({
     // A module of a test's own: what the stand-in says, for tasks whose answers it does not know.
-    ...(answers !== undefined && ((await import(answers)) as Pick<ScriptedOptions, 'answer'>)),
+    ...(answers !== undefined && (await answersOf(answers))),
     delayMs: Number(process.env.STARTRAIL_SCRIPTED_DELAY_MS ?? 0),
     faults: JSON.parse(process.env.STARTRAIL_SCRIPTED_FAULTS ?? '{}') as Record<number, 'die' | 'hang'>,
     die: () => {
@@ -46,6 +46,12 @@ async function open(entry: string | undefined): Promise<Engine> {
       for (;;);
     },
   });
+}
+
+/** Through tsx, which this process may have been started without. */
+async function answersOf(module: string): Promise<Pick<ScriptedOptions, 'answer'>> {
+  const { tsImport } = await import('tsx/esm/api');
+  return (await tsImport(module, import.meta.url)) as Pick<ScriptedOptions, 'answer'>;
 }
 
 function serve(engine: Engine): void {
