@@ -22,13 +22,10 @@ export const draw = (deps: Dependencies) =>
     let drawn: Problem[];
     let drawnNew: number | undefined;
     if (source) {
-      const [problems, fresh] = await Promise.all(
-        [source.problems, source.fresh].map((ref) => readRows(deps.store, wholeOf(ref), Problem)),
-      );
-      const ids = new Set(fresh?.map(({ id }) => id));
+      const ids = new Set((await readRows(deps.store, wholeOf(source.fresh), Problem)).map(({ id }) => id));
       const isNew = ({ id }: Problem) => ids.has(id);
       const { newShare } = source;
-      const found = drawWithNew(seen, parameters, { count, newShare, seed, problems: problems ?? [], isNew });
+      const found = drawWithNew(seen, parameters, { count, newShare, seed, isNew });
       ({ drawn, fresh: drawnNew } = found);
     } else drawn = drawProblems(seen, parameters, { count, seed });
     const rows = new RowsWriter(deps.store);

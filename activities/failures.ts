@@ -23,8 +23,7 @@ export const fieldsOf = (error: z.ZodError, prefix: string[] = []): FieldProblem
 
 /** Rethrows what is known under its code; anything else stays what it is and is retried. */
 export function rethrow(error: unknown): never {
-  if (error instanceof StoreError)
-    throw failure(error.code, error.message.replace(`${error.code}: `, ''), { digest: error.digest });
+  if (error instanceof StoreError) throw failure(error.code, error.sentence, { digest: error.digest });
   if (error instanceof EngineError) throw failure(error.code, error.message);
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code === 'string' && code in FAILURES)

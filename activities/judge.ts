@@ -136,6 +136,7 @@ export function unjudgedBecause(judged: Judged[]): { unjudgedBecause?: string } 
   const [most] = [...causes].sort(([, x], [, y]) => y - x);
   return most ? { unjudgedBecause: most[0] } : {};
 }
+
 /** Counts of several shards added up, stratum by stratum. */
 export function addTallies(all: Record<string, Tally>[]): Record<string, Tally> {
   const sum: Record<string, Tally> = {};

@@ -1,7 +1,6 @@
 /**
  * The ledger of an iteration: every drawn problem gets exactly one of four words, and the counts must add up to the number
- * drawn. Written as soon as everything is judged, while the model trains; it holds nothing that differs between two runs of
- * one seed.
+ * drawn. Written while the model is evaluated; it holds nothing that differs between two runs of one seed.
  */
 import { createHash } from 'node:crypto';
 import type { ArtifactRef } from '../schemas/artifact.ts';

@@ -29,7 +29,7 @@ export interface ShardMetrics {
 export function shardMetrics({ run, stage }: StageInput): ShardMetrics {
   const labels: Labels = { run: run.runId, recipe: run.recipe ?? '', task: run.task, stage };
   const key = JSON.stringify(labels);
-  const mine: UnderWay = { since: Date.now(), tokensPerSecond: 0 };
+  const mine: UnderWay = { since: performance.now(), tokensPerSecond: 0 };
   const shards = underWay.get(key) ?? new Set();
   underWay.set(key, shards.add(mine));
   const meter = Context.current().metricMeter;
@@ -37,12 +37,12 @@ export function shardMetrics({ run, stage }: StageInput): ShardMetrics {
   const age = meter.createGauge('startrail_shard_age_seconds', 'float', 's', 'of the oldest shard under way');
   const tell = () => {
     const all = [...shards];
-    const oldest = Math.min(Date.now(), ...all.map(({ since }) => since));
+    const oldest = Math.min(performance.now(), ...all.map(({ since }) => since));
     speed.set(
       all.reduce((sum, one) => sum + one.tokensPerSecond, 0),
       labels,
     );
-    age.set((Date.now() - oldest) / 1000, labels);
+    age.set((performance.now() - oldest) / 1000, labels);
   };
   const count = (name: string, about: string, by: number, more: Record<string, string> = {}) =>
     meter.createCounter(name, undefined, about).add(by, { ...labels, ...more });

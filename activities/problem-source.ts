@@ -17,7 +17,7 @@ import { Problem } from '../schemas/problem.ts';
 import type { ProblemSnapshot } from '../schemas/problem.ts';
 import type { ProblemSource } from '../schemas/run.ts';
 import type { RunContext } from '../schemas/stage.ts';
-import { nearest } from '../schemas/nearest.ts';
+import { notCalled } from '../schemas/nearest.ts';
 import { readRows, writeRows } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import { isGate, withoutGate } from '../tasks/gate.ts';
@@ -115,13 +115,7 @@ export async function snapshotProblems(
   const { store, dataRoots = {} } = deps;
   const { root, newShare } = asked;
   const location = Object.hasOwn(dataRoots, root) ? dataRoots[root] : undefined;
-  if (location === undefined) {
-    const known = Object.keys(dataRoots);
-    const near = nearest(root, known);
-    throw bad(
-      `no data root on this worker is called "${root}"${near ? `; did you mean "${near}"?` : ''} (there are ${known.join(', ') || 'none'})`,
-    );
-  }
+  if (location === undefined) throw bad(notCalled('data root on this worker', root, Object.keys(dataRoots)));
   const problems = await readProblems(task, location, root);
   for (const side of ['train', 'dev', 'test'] as const)
     if (!problems.some((one) => sideOf(one) === side && !(gated && side === 'train' && isGate(one))))

@@ -3,7 +3,7 @@
  * checked, pins digests and the engine's fingerprint. What it returns stands in history, so a replay never depends on
  * today's defaults. Bad input fails at once as `InvalidInput` with every field that is wrong, before an engine is started.
  */
-import { nearest } from '../schemas/nearest.ts';
+import { notCalled } from '../schemas/nearest.ts';
 import { checkAdapters, checkRecipe, Recipe } from '../schemas/recipe.ts';
 import type { ResolvedRun, RunInput } from '../schemas/run.ts';
 import { RunId } from '../schemas/run.ts';
@@ -35,13 +35,8 @@ export function planRun(
   input: RunInput,
 ): Plan {
   const problems: FieldProblem[] = [];
-  const unknown = (field: string, found: string, what: string, choices: string[]) => {
-    const near = nearest(found, choices);
-    problems.push({
-      field,
-      message: `no ${what} is called "${found}"${near ? `; did you mean "${near}"?` : ''} (there are ${choices.join(', ')})`,
-    });
-  };
+  const unknown = (field: string, found: string, what: string, choices: string[]) =>
+    problems.push({ field, message: notCalled(what, found, choices) });
   const recipe = findRecipe(deps, input.recipe, problems, unknown);
   const task = deps.task(input.task);
   if (!task) unknown('task', input.task, 'task', deps.taskIds);

@@ -49,10 +49,7 @@ const errnoOf = (error: unknown): string | undefined =>
 export function asCliError(error: unknown): CliError {
   if (error instanceof CliError) return error;
   if (error instanceof StoreError) {
-    const text = error.message.startsWith(`${error.code}: `)
-      ? error.message.slice(error.code.length + 2)
-      : error.message;
-    return new CliError(EXIT.unreachable, error.code, text, { digest: error.digest ?? null });
+    return new CliError(EXIT.unreachable, error.code, error.sentence, { digest: error.digest ?? null });
   }
   const known = error instanceof ConnectionError ? error : codecFailure(error);
   if (known) return new CliError(exitOfConnection(known.code), known.code, known.sentence);

@@ -79,7 +79,7 @@ async function warnWithoutWorker(session: Session, terminal: Terminal): Promise<
   const lacking = (await Promise.all(Object.entries(taskQueues).map(polled))).flat();
   if (lacking.length > 0)
     terminal.say(
-      `no worker at ${session.address} takes the work of ${lacking.join(', ')}; start one: node --import tsx workers/main.ts --role ${lacking.join(',')} --address ${session.address}`,
+      `no worker at ${session.address} takes the work of ${lacking.join(', ')}; start one: node scripts/start.mjs workers/main.ts --role ${lacking.join(',')} --address ${session.address}`,
     );
 }
 

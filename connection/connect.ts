@@ -3,20 +3,13 @@
  * sentence with its cure (failure.ts).
  */
 import { Connection } from '@temporalio/client';
-import { ConnectionError } from './failure.ts';
+import { ConnectionError, grpcCode } from './failure.ts';
 import { expiredAt, whyUnreachable } from './probe.ts';
 import type { Target } from './profile.ts';
 
 const CONNECT_MS = 5_000;
 /** gRPC's own codes. */
 const GRPC = { notFound: 5, denied: 7, unauthenticated: 16 };
-
-/** The gRPC code of an error or of what caused it. */
-export function grpcCode(error: unknown): number | undefined {
-  for (let each = error; each instanceof Error; each = each.cause)
-    if ('code' in each && typeof each.code === 'number') return each.code;
-  return undefined;
-}
 
 /** The sentence for a server that answers, but not as wished; undefined where it does not answer. */
 export function refusal(error: unknown, target: Target): ConnectionError | undefined {

@@ -27,6 +27,13 @@ export class ConnectionError extends Error {
   }
 }
 
+/** The gRPC code of an error or of what caused it. */
+export function grpcCode(error: unknown): number | undefined {
+  for (let each = error; each instanceof Error; each = each.cause)
+    if ('code' in each && typeof each.code === 'number') return each.code;
+  return undefined;
+}
+
 const CODEC = /\b(CodecKey(?:Missing|Wrong)): ([^\n]*)/;
 
 /** The codec's failure in an error, its causes, or a message that came through Temporal; undefined if it is another. */

@@ -136,8 +136,9 @@ export class EngineError extends Error {
   override readonly name = 'EngineError';
   constructor(
     readonly code: EngineErrorCode,
-    message: string,
+    /** Without the code. */
+    readonly sentence: string,
   ) {
-    super(`${code}: ${message}`);
+    super(`${code}: ${sentence}`);
   }
 }

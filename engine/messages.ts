@@ -37,7 +37,7 @@ export function toPortable(error: unknown): PortableError {
     return {
       code: error.code,
       name: error.name,
-      message: error.message.slice(error.code.length + 2),
+      message: error.sentence,
       stack: error.stack,
     };
   if (error instanceof Error) return { name: error.name, message: error.message, stack: error.stack };

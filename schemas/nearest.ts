@@ -15,6 +15,12 @@ function distance(a: string, b: string): number {
   return at(a.length, b.length);
 }
 
+/** The sentence for a name that nothing has. */
+export function notCalled(what: string, found: string, choices: readonly string[]): string {
+  const near = nearest(found, choices);
+  return `no ${what} is called "${found}"${near ? `; did you mean "${near}"?` : ''} (there are ${choices.join(', ') || 'none'})`;
+}
+
 /** The choice with the fewest edits, if it is near enough to be what was meant. */
 export function nearest(found: string, choices: readonly string[]): string | undefined {
   const ranked = choices

@@ -93,20 +93,17 @@ function allRefs(recipe: Recipe): [string, PortType][] {
   return refs;
 }
 
+/** Names of the stages that a stage reads; some may come twice. */
+export const stagesRead = (stage: RecipeStage): string[] =>
+  Object.values(stage.in)
+    .flat()
+    .filter((ref) => !ref.startsWith('$'))
+    .map((ref) => ref.split('.')[0] as string);
+
 /** Stage names in an order in which every stage comes after what it reads; undefined if there is a circle. */
 export function stageOrder(recipe: Recipe): string[] | undefined {
   const order: string[] = [];
-  const left = new Map(
-    Object.entries(recipe.stages).map(([name, stage]) => [
-      name,
-      new Set(
-        Object.values(stage.in)
-          .flat()
-          .filter((ref) => !ref.startsWith('$'))
-          .map((ref) => ref.split('.')[0] as string),
-      ),
-    ]),
-  );
+  const left = new Map(Object.entries(recipe.stages).map(([name, stage]) => [name, new Set(stagesRead(stage))]));
   while (left.size > 0) {
     const ready = [...left]
       .filter(([, needs]) => [...needs].every((need) => order.includes(need)))

@@ -38,10 +38,11 @@ export class StoreError extends Error {
   override readonly name = 'StoreError';
   constructor(
     readonly code: StoreErrorCode,
-    message: string,
+    /** Without the code. */
+    readonly sentence: string,
     /** The artifact in question, where there is one. */
     readonly digest?: string,
   ) {
-    super(`${code}: ${message}`);
+    super(`${code}: ${sentence}`);
   }
 }

@@ -65,7 +65,7 @@ export function withProblems<P>(task: Task<P>, problems: readonly Problem[]): Ta
 }
 
 /**
- * Draws new problems first, at most `newShare` of the count, then from all that are left. Without replacement, from the
+ * Of a task over given problems: draws new ones first, at most `newShare` of the count, then from all that are left. Without replacement, from the
  * train side of `task` (which may keep the gate's problems away); deterministic.
  */
 export function drawWithNew<P>(
@@ -75,11 +75,11 @@ export function drawWithNew<P>(
     count: number;
     newShare: number;
     seed: string;
-    problems: readonly Problem[];
     isNew: (one: Problem) => boolean;
   },
 ): { drawn: Problem[]; fresh: number } {
-  const { count, newShare, seed, problems, isNew } = options;
+  const { count, newShare, seed, isNew } = options;
+  const problems = task.strata(parameters).flatMap(({ size, at }) => Array.from({ length: size }, (_, i) => at(i)));
   const from = (some: Problem[]): Task<P> => ({ ...task, strata: () => strataOf(some) });
   const fresh =
     newShare === 0

@@ -2,7 +2,7 @@
  * Calls a verifier so that nothing it does can be mistaken for a wrong answer: an exception, a time-out or nonsense ends as
  * `unjudged`, with its cause.
  *
- *   await judgeSafely(() => task.judge(problem, text), { timeoutMs: 10_000, tries: 2 })
+ *   await judgeSafely(() => task.judge(problem, text), { timeoutMs: 10_000 })
  *
  * Limits: a verifier that never gives the event loop back can't be timed out from here: verifiers/host.ts has it in a child
  * process. One that runs foreign code has a child of its own, which it ends when its signal fires.
@@ -19,10 +19,8 @@ const Judged = z.discriminatedUnion('verdict', [
 ]);
 
 export interface JudgeOptions {
-  /** Milliseconds one try may take. */
+  /** Milliseconds it may take. */
   timeoutMs: number;
-  /** Tries in all, the first included. */
-  tries: number;
   /** Cancels: the only way in which the promise rejects. */
   signal?: AbortSignal;
 }
@@ -48,11 +46,17 @@ function describeError(error: unknown): string {
   }
 }
 
-/** One try: a judgement, or why there is none. Rejects only when cancelled. */
-async function once(
+/**
+ * The verdict of `judge`, asked once.
+ *
+ * @param judge gets a signal that fires when its time is over (done, timed out or cancelled).
+ * @throws the signal's reason when cancelled; nothing else.
+ */
+export async function judgeSafely(
   judge: (signal: AbortSignal) => Judgement | Promise<Judgement>,
   { timeoutMs, signal }: JudgeOptions,
 ): Promise<Verdict> {
+  signal?.throwIfAborted();
   const ended = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;
@@ -88,25 +92,6 @@ async function once(
   }
 }
 
-/**
- * The verdict of `judge`, tried again while there is none.
- *
- * @param judge gets a signal that fires when its try is over (done, timed out or cancelled).
- * @returns `unjudged` with the last try's cause if no try gave a judgement.
- * @throws the signal's reason when cancelled; nothing else.
- */
-export async function judgeSafely(
-  judge: (signal: AbortSignal) => Judgement | Promise<Judgement>,
-  options: JudgeOptions,
-): Promise<Verdict> {
-  let verdict: Verdict = { verdict: 'unjudged', cause: 'it was never tried' };
-  for (let attempt = 0; attempt < options.tries && verdict.verdict === 'unjudged'; attempt++) {
-    options.signal?.throwIfAborted();
-    verdict = await once(judge, options);
-  }
-  return verdict;
-}
-
 /** What is asked of a task here; a verifier knows no tasks. */
 export interface Judging {
   judge(problem: Problem, text: string): Judgement | Promise<Judgement>;
@@ -131,7 +116,7 @@ export interface RowOptions {
 /** One row, tried once. Rejects only when cancelled. A step checker that throws says nothing about the steps. */
 export async function judgeOne(task: Judging, problem: Problem, text: string, options: RowOptions): Promise<RowFound> {
   const { timeoutMs, signal, known } = options;
-  const limits = { timeoutMs, tries: 1, ...(signal && { signal }) };
+  const limits = { timeoutMs, ...(signal && { signal }) };
   const verdict = known ?? (await judgeSafely(() => task.judge(problem, text), limits));
   if (verdict.verdict === 'unjudged') return { verdict, steps: null };
   try {

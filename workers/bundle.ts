@@ -53,7 +53,7 @@ export async function workflowBundle(home: string, options: BundleOptions = {}):
   const folder = path.join(home, 'bundles');
   const file = path.join(folder, `${await contentHash(options)}.js`);
   try {
-    await readFile(file);
+    await access(file);
     return file;
   } catch {
     // not made yet

@@ -8,6 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NativeConnection, WorkerDeploymentOptions } from '@temporalio/worker';
+import { grpcCode } from '../connection/failure.ts';
 
 export interface Version {
   deploymentName: string;
@@ -37,7 +38,7 @@ export async function currentVersion(
   version: Version,
 ): Promise<string> {
   const { deploymentName, buildId } = version;
-  for (const until = Date.now() + SEEN_WITHIN_MS; ; await sleep(300)) {
+  for (const until = performance.now() + SEEN_WITHIN_MS; ; await sleep(300)) {
     try {
       const { workerDeploymentInfo, conflictToken } = await workflowService.describeWorkerDeployment({
         namespace,
@@ -48,7 +49,7 @@ export async function currentVersion(
       await workflowService.setWorkerDeploymentCurrentVersion({ namespace, deploymentName, buildId, conflictToken });
       return buildId;
     } catch (error) {
-      if (Date.now() > until || !PASSING.includes((error as { code?: number }).code ?? -1)) throw error;
+      if (performance.now() > until || !PASSING.includes(grpcCode(error) ?? -1)) throw error;
     }
   }
 }

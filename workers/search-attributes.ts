@@ -28,7 +28,11 @@ export async function needSearchAttributes(operator: Operator, namespace: string
   if (own && seen.absent.length > 0) {
     const searchAttributes = Object.fromEntries(seen.absent.map((name) => [name, typeOf(name)]));
     await operator.addSearchAttributes({ namespace, searchAttributes });
-    for (const until = Date.now() + KNOWN_WITHIN_MS; seen.absent.length > 0 && Date.now() < until; await sleep(200))
+    for (
+      const until = performance.now() + KNOWN_WITHIN_MS;
+      seen.absent.length > 0 && performance.now() < until;
+      await sleep(200)
+    )
       seen = await look();
   }
   const { wrong, absent } = seen;

@@ -64,13 +64,13 @@ async function serverTarget({ address, namespace }: ServeOptions): Promise<Targe
 }
 
 /** The embedded server may be on its way yet; one of somebody else's has answered already. */
-async function connect({ options }: Target): Promise<NativeConnection> {
-  const until = Date.now() + SERVER.withinMs;
+async function connectNative({ options }: Target): Promise<NativeConnection> {
+  const until = performance.now() + SERVER.withinMs;
   for (;;)
     try {
       return await NativeConnection.connect(options);
     } catch (error) {
-      if (settings.server.mode !== 'embedded' || Date.now() > until) throw error;
+      if (settings.server.mode !== 'embedded' || performance.now() > until) throw error;
       await pause(SERVER.lookMs);
     }
 }
@@ -117,7 +117,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   };
   const [codePath, connection] = await Promise.all([
     roles.includes('control') ? bundleOf(options, { encrypted: keys.size > 0, traced: tracing?.modules }) : undefined,
-    connect(target),
+    connectNative(target),
   ]);
   if (codePath !== undefined) deps.bundle = bundleName(codePath);
   if (settings.observe.searchAttributes && roles.includes('control')) {

@@ -26,6 +26,7 @@ export const frame = proxyActivities<
   heartbeatTimeout: '6s',
   retry: { ...RETRY, maximumAttempts: 60, nonRetryableErrorTypes: NON_RETRYABLE },
 });
+
 /** At most so many at once, in order of arrival. */
 export class Gate {
   private waiting: (() => void)[] = [];

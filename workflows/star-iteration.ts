@@ -11,7 +11,7 @@ import type { LedgerInput, Written } from '../activities/ledger.ts';
 import type { SealInput } from '../activities/seal.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import type { Model } from '../schemas/checkpoint.ts';
-import { stageOrder } from '../schemas/recipe.ts';
+import { stageOrder, stagesRead } from '../schemas/recipe.ts';
 import type { Recipe } from '../schemas/recipe.ts';
 import { QUERIES, WORKFLOWS } from '../schemas/run.ts';
 import type { IterationProgress, IterationSummary, ResolvedRun, StageProgress } from '../schemas/run.ts';
@@ -121,10 +121,8 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
         return values[0] as Model;
       case 'score':
         return values as ScoreShard[];
-      default: {
-        const shards = values as ArtifactRef[];
-        return { shards, rows: shards.reduce((sum, shard) => sum + (shard.rows ?? 0), 0) };
-      }
+      default:
+        return joinShards(values as ArtifactRef[]);
     }
   }
 
@@ -141,8 +139,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
 
   /** The stages that `name` rests on, however far back. */
   function behind(name: string): string[] {
-    const direct = Object.values((recipe.stages[name] as Recipe['stages'][string]).in).flat();
-    const names = direct.filter((ref) => !ref.startsWith('$')).map((ref) => ref.split('.')[0] as string);
+    const names = stagesRead(recipe.stages[name] as Recipe['stages'][string]);
     return [...new Set(names.flatMap((one) => [one, ...behind(one)]))];
   }
 

@@ -58,7 +58,7 @@ export async function readRows(file: string, tokenizer: PieceTokenizer, config: 
         return tokenizer.encode(text);
       } catch (error) {
         if (!(error instanceof EngineError)) throw error;
-        throw new EngineError(error.code, `${file}: row ${index}: ${error.message.slice(error.code.length + 2)}`);
+        throw new EngineError(error.code, `${file}: row ${index}: ${error.sentence}`);
       }
     };
     const prompt = encode(parsed.data.prompt);

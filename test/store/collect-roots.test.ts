@@ -1,17 +1,15 @@
 /** gc beside what is under way or stands for itself: a fan-out that rests, nights and their models. */
 import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
-import { RunDocument } from '../../schemas/run.ts';
+import type { RunDocument } from '../../schemas/run.ts';
 import { collectGarbage } from '../../store/collect.ts';
 import { digestsOf } from '../../store/memo.ts';
 import { appendEvent, readEvents } from '../../store/models.ts';
 import { age } from '../support/age.ts';
 import { fileServer } from '../support/file-server.ts';
-import { scriptedAdder, smallRun, startRun } from '../support/temporal.ts';
-import type { Bench } from '../support/temporal.ts';
+import { documentOf, scriptedAdder, smallRun, startRun } from '../support/temporal.ts';
 
 const server = fileServer();
-const documentOf = async (on: Bench, id: string) => RunDocument.parse(await on.store.getName(`runs/${id}`));
 
 describe('gc', { timeout: 400_000 }, () => {
   it('leaves a paused fan-out its manifests, which nothing but its history names; the run goes on to its end', async () => {

@@ -5,13 +5,16 @@ import path from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { WorkflowBundle } from '@temporalio/worker';
+import type { WorkflowHandle } from '@temporalio/client';
+import { expect } from 'vitest';
 import { createActivities } from '../../activities/index.ts';
 import type { Dependencies, Span } from '../../activities/dependencies.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { createScriptedEngine } from '../../engine/scripted.ts';
 import { recipeById, recipeIds } from '../../recipes/index.ts';
 import type { Problem } from '../../schemas/problem.ts';
-import type { RunInput } from '../../schemas/run.ts';
+import { QUERIES, RunDocument } from '../../schemas/run.ts';
+import type { Progress, RunInput } from '../../schemas/run.ts';
 import { locateTemporal } from '../../scripts/setup/locate.mjs';
 import { createLocalStore } from '../../store/local.ts';
 import type { Store } from '../../store/store.ts';
@@ -168,6 +171,17 @@ export const smallRun = (more: Partial<RunInput> = {}): Partial<RunInput> => ({
   },
   ...more,
 });
+
+/** As the run's last write left it. */
+export const documentOf = async ({ store }: Bench, runId: string): Promise<RunDocument> =>
+  RunDocument.parse(await store.getName(`runs/${runId}`));
+
+/** What a run says once it waits for somebody. */
+export async function untilWaiting(handle: WorkflowHandle): Promise<Progress> {
+  const ask = () => handle.query<Progress>(QUERIES.progress);
+  await expect.poll(async () => (await ask()).status, { timeout: 60_000 }).toBe('waiting');
+  return ask();
+}
 
 export async function startRun(bench: Bench, workflowId: string, input: unknown) {
   return bench.env.client.workflow.start('starRun', { workflowId, taskQueue: bench.taskQueue, args: [input] });

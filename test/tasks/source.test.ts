@@ -58,7 +58,7 @@ describe('drawing', () => {
   const isNew = ({ id }: Problem) => fresh.has(id);
   const task = withoutGate(withProblems(addition, problems));
   const draw = (count: number, newShare: number, seed = 's') =>
-    drawWithNew(task, parameters, { count, newShare, seed, problems, isNew });
+    drawWithNew(task, parameters, { count, newShare, seed, isNew });
   const trainable = problems.filter((one) => sideOf(one) === 'train' && !isGate(one));
   const freshTrainable = trainable.filter(isNew).length;
 

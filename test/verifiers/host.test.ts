@@ -1,8 +1,9 @@
 /** A verifier in its child process: whatever it does, a row has a verdict or a cause, and the next row is judged. */
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { judgeRows } from '../../activities/judge.ts';
 import type { Rationale } from '../../schemas/rationale.ts';
 import addition, { additionProblem } from '../../tasks/addition.ts';
+import type { Task } from '../../tasks/task.ts';
 import { takeVerifier } from '../../verifiers/host.ts';
 import { misbehaving } from './misbehaving.ts';
 
@@ -74,6 +75,26 @@ const row = (sample: number, text: string): Rationale => ({
 const control = { signal: new AbortController().signal, onProgress: () => undefined };
 
 describe('the rows of a shard', () => {
+  it('what fails at first and is judged later keeps that judgement; what was judged is not asked again', async () => {
+    let asks = 0;
+    const busy: Task = {
+      ...addition,
+      judge: (one, text) => {
+        if (text === gold && ++asks < 3) throw new Error('busy');
+        return addition.judge(one, text);
+      },
+    };
+    const wrong = vi.spyOn(addition, 'judge');
+    const rows = [row(0, gold), row(1, `${gold}0`)];
+    const judged = await judgeRows(busy, rows, { timeoutMs: 1_000, tries: 3 }, control);
+    expect(judged.map((one) => one.verdict.verdict)).toEqual(['correct', 'incorrect']);
+    expect([asks, wrong.mock.calls.length]).toEqual([3, 2]);
+    asks = 0;
+    const [once] = await judgeRows(busy, rows, { timeoutMs: 1_000, tries: 2 }, control);
+    expect(once?.verdict).toEqual({ verdict: 'unjudged', cause: 'the verifier threw Error: busy' });
+    wrong.mockRestore();
+  });
+
   it(
     'one poison row costs itself: the rows before and after it are judged, in their order',
     async () => {

@@ -10,6 +10,8 @@ export interface CollectedSpan {
   startTimeUnixNano: string;
   endTimeUnixNano: string;
   attributes: { key: string; value: Record<string, unknown> }[];
+  status?: { code?: number; message?: string };
+  events?: { name: string }[];
 }
 interface Batch {
   resourceSpans: { scopeSpans: { spans: CollectedSpan[] }[] }[];

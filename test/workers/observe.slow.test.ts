@@ -1,6 +1,7 @@
 /** A worker watched from outside: metrics, traces, search attributes and log lines of a real run; and what it says when it can't. */
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { SpanStatusCode } from '@opentelemetry/api';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SEARCH_ATTRIBUTES } from '../../schemas/search-attributes.ts';
@@ -98,6 +99,9 @@ describe('a worker', () => {
     }, 300);
     const handle = await run('watched');
     clearInterval(watching);
+    const secret = 'words-of-a-prompt';
+    const failing = { workflowId: 'refused', taskQueue: 'startrail', args: [{ ...input, task: secret }] };
+    await expect((await client.workflow.start('starRun', failing)).result()).rejects.toThrow();
     const text = await scrape();
     const metric = (name: string, ...labels: string[]) => {
       const line = text.split('\n').find((one) => one.startsWith(`${name}{`) && labels.every((l) => one.includes(l)));
@@ -142,12 +146,16 @@ describe('a worker', () => {
       namespace: 'default',
       execution: { workflowId: 'watched' },
     });
-    const failed = history?.events?.filter((event) => event.workflowTaskFailedEventAttributes);
-    expect(failed, 'attributes registered a moment ago can be written').toEqual([]);
+    const taskFailures = history?.events?.filter((event) => event.workflowTaskFailedEventAttributes);
+    expect(taskFailures, 'attributes registered a moment ago can be written').toEqual([]);
 
     await worker.end();
     expect([...collector.paths]).toEqual(['/v1/traces']);
-    const spans = collector.spans;
+    const failed = collector.spans.filter(({ status }) => status?.code === SpanStatusCode.ERROR);
+    expect(failed.map(({ name }) => name)).toContain('RunActivity:resolve');
+    expect(failed.flatMap(({ events }) => events ?? []).map(({ name }) => name)).toContain('exception');
+    expect(JSON.stringify(collector.spans), 'of a failure its class, not what it says').not.toContain(secret);
+    const spans = collector.spans.filter(({ traceId }) => failed.every((one) => one.traceId !== traceId));
     const parentOf = (span: CollectedSpan) => spans.find(({ spanId }) => spanId === span.parentSpanId);
     const chainOf = (span: CollectedSpan | undefined): string[] =>
       span === undefined ? [] : [span.name, ...chainOf(parentOf(span))];

@@ -1,15 +1,13 @@
 /** Fan-out of a stage: the same bytes as without it, a gate that reaches its children, repair inside them. */
 import { unlink } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { RunDocument } from '../../schemas/run.ts';
+import type { RunDocument } from '../../schemas/run.ts';
 import { leavesOf } from '../../store/manifest.ts';
 import { historySizes } from '../support/histories.ts';
 import { fileServer } from '../support/file-server.ts';
-import { smallRun, startRun } from '../support/temporal.ts';
-import type { Bench } from '../support/temporal.ts';
+import { documentOf, smallRun, startRun } from '../support/temporal.ts';
 
 const server = fileServer();
-const documentOf = async (on: Bench, id: string) => RunDocument.parse(await on.store.getName(`runs/${id}`));
 /** 120 problems, one a shard: three blocks of a fan-out. */
 const manyShards = () => {
   const small = smallRun({ iterations: 1, shardSize: 1 });

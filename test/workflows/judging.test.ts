@@ -3,27 +3,19 @@ import { rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { WorkflowFailedError } from '@temporalio/client';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import type { Progress, RunDocument } from '../../schemas/run.ts';
 import { LedgerRow } from '../../schemas/verdict.ts';
 import { readRows } from '../../store/rows.ts';
 import addition from '../../tasks/addition.ts';
 import type { Task } from '../../tasks/task.ts';
-import { createBench, scriptedAdder, smallRun, startRun, startServer } from '../support/temporal.ts';
+import { fileServer } from '../support/file-server.ts';
+import { documentOf, scriptedAdder, smallRun, startRun, untilWaiting } from '../support/temporal.ts';
 import type { Bench } from '../support/temporal.ts';
 import { misbehaving, TROUBLE } from '../verifiers/misbehaving.ts';
 
-let env: TestWorkflowEnvironment;
-const benches: Bench[] = [];
-beforeAll(async () => {
-  env = await startServer();
-}, 60_000);
-afterAll(async () => {
-  for (const one of benches) await one.close();
-  await env.teardown();
-});
+const server = fileServer();
 
 /** A bench of its own home; what is sampled and trained on it is counted, and a trouble may begin with a prompt. */
 async function bench() {
@@ -41,8 +33,7 @@ async function bench() {
       return inner.train(request, control);
     },
   };
-  const on = await createBench(env, { engine, tasks: [misbehaving] });
-  benches.push(on);
+  const on = await server.bench({ engine, tasks: [misbehaving] });
   return { on, seen };
 }
 // One file for all: a verifier's process outlives a bench and keeps the environment it was started with.
@@ -52,13 +43,10 @@ const begin = (what: string) => writeFileSync(file, what);
 const end = () => rmSync(file, { force: true });
 afterEach(end);
 const input = (more: object = {}) => smallRun({ task: 'misbehaving', iterations: 1, shardSize: 200, ...more });
-const documentOf = async (on: Bench, run: string) => (await on.store.getName(`runs/${run}`)) as RunDocument;
 async function ledgerOf(on: Bench, run: string): Promise<LedgerRow[]> {
   const ref = (await documentOf(on, run)).iterations[1]!.ledgerRef;
   return readRows(on.store, { shards: [ref], from: 0, to: ref.rows ?? 0 }, LedgerRow);
 }
-const waiting = (handle: Awaited<ReturnType<typeof startRun>>) =>
-  expect.poll(async () => (await handle.query<Progress>('progress')).status, { timeout: 60_000 }).toBe('waiting');
 
 describe('judging trouble', () => {
   let plain: { document: RunDocument; rows: LedgerRow[]; sampled: number };
@@ -76,8 +64,7 @@ describe('judging trouble', () => {
 
   it('a task judged in a child process gives the ledger that it gives in the worker', { timeout: 60_000 }, async () => {
     const inside: Task = { ...misbehaving, judging: { trusted: true } };
-    const on = await createBench(env, { tasks: [inside] });
-    benches.push(on);
+    const on = await server.bench({ tasks: [inside] });
     await on.during(async () => (await startRun(on, 'inside', input())).result());
     expect((await documentOf(on, 'inside')).ledgerDigest).toBe(plain.document.ledgerDigest);
   });
@@ -113,7 +100,7 @@ describe('judging trouble', () => {
       };
       await on.during(async () => {
         const handle = await startRun(on, 'outage', input());
-        await waiting(handle);
+        await untilWaiting(handle);
         const { reason } = await handle.query<Progress>('progress');
         expect(reason).toMatch(
           /^iteration 1 failed: JudgingTrouble: 40 of 40 judgements are missing .*connection refused/,
@@ -139,7 +126,7 @@ describe('judging trouble', () => {
       begin('all');
       await on.during(async () => {
         const handle = await startRun(on, 'base', input());
-        await waiting(handle);
+        await untilWaiting(handle);
         const { reason, records } = await handle.query<Progress>('progress');
         expect(reason).toContain('iteration 0 failed: JudgingTrouble');
         expect(records).toEqual([]);
@@ -164,7 +151,7 @@ describe('judging trouble', () => {
         await expect(failing.result()).rejects.toThrow(WorkflowFailedError);
         expect((await documentOf(on, 'strict-fails')).reason).toMatch(/1 of \d+ judgements are missing/);
         const handle = await startRun(on, 'strict', strict);
-        await waiting(handle);
+        await untilWaiting(handle);
         await handle.executeUpdate('retryIteration', { args: [{ set: { 'judging.atMostUnjudged': 0.1 } }] });
         await handle.result();
       });

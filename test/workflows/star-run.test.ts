@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { RunDocument, UPDATES } from '../../schemas/run.ts';
-import { createBench, smallRun, startRun, startServer } from '../support/temporal.ts';
-import type { Bench } from '../support/temporal.ts';
+import { UPDATES } from '../../schemas/run.ts';
+import { createBench, documentOf, smallRun, startRun, startServer } from '../support/temporal.ts';
 
 let env: TestWorkflowEnvironment;
 beforeAll(async () => {
@@ -14,7 +13,6 @@ interface Metadata {
   currentDetails: string;
   definition: { updateDefinitions: { name: string; description: string }[] };
 }
-const documentOf = async (bench: Bench, run: string) => RunDocument.parse(await bench.store.getName(`runs/${run}`));
 
 describe('a run', () => {
   it('goes from its input to a sealed table', { timeout: 180_000 }, async () => {

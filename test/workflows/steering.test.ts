@@ -5,9 +5,9 @@ import { Worker } from '@temporalio/worker';
 import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { EngineError } from '../../engine/engine.ts';
-import type { Progress, RunDocument } from '../../schemas/run.ts';
+import type { Progress } from '../../schemas/run.ts';
 import { fileServer } from '../support/file-server.ts';
-import { scriptedAdder, smallRun, startRun, workflowBundle } from '../support/temporal.ts';
+import { documentOf, scriptedAdder, smallRun, startRun, workflowBundle } from '../support/temporal.ts';
 import type { Bench } from '../support/temporal.ts';
 
 const server = fileServer();
@@ -25,7 +25,6 @@ async function until(handle: WorkflowHandle, what: (progress: Progress) => boole
 async function statusBecomes(on: Bench, run: string, status: string): Promise<void> {
   await expect.poll(async () => (await documentOf(on, run)).status, { timeout: 10_000 }).toBe(status);
 }
-const documentOf = async (on: Bench, run: string) => (await on.store.getName(`runs/${run}`)) as RunDocument;
 
 /** Holds every request until let go; counts them. */
 function gated() {

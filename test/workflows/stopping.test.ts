@@ -1,32 +1,13 @@
 /** Stopping rules of a run: regression with roll-back, budgets in tokens, time and money, and how a run goes on after them. */
-import type { WorkflowHandle } from '@temporalio/client';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
-import type { Progress, RunDocument } from '../../schemas/run.ts';
+import type { Progress } from '../../schemas/run.ts';
 import { skilledAdder } from '../support/skilled.ts';
-import { createBench, scriptedAdder, smallRun, startRun, startServer } from '../support/temporal.ts';
-import type { Bench } from '../support/temporal.ts';
+import { fileServer } from '../support/file-server.ts';
+import { documentOf, scriptedAdder, smallRun, startRun, untilWaiting } from '../support/temporal.ts';
 
-let env: TestWorkflowEnvironment;
-const benches: Bench[] = [];
-const bench = async (engine: Engine = scriptedAdder()) => {
-  const one = await createBench(env, { engine });
-  benches.push(one);
-  return one;
-};
-beforeAll(async () => {
-  env = await startServer();
-}, 60_000);
-afterAll(async () => {
-  for (const one of benches) await one.close();
-  await env.teardown();
-});
-const documentOf = async (on: Bench, run: string) => (await on.store.getName(`runs/${run}`)) as RunDocument;
-const waiting = async (handle: WorkflowHandle) => {
-  await expect.poll(async () => (await handle.query<Progress>('progress')).status, { timeout: 60_000 }).toBe('waiting');
-  return handle.query<Progress>('progress');
-};
+const server = fileServer();
+const bench = (engine: Engine = scriptedAdder()) => server.bench({ engine });
 
 /** One share for each training, the base's first. */
 const skilled = (shares: number[]) => skilledAdder(() => shares.shift() ?? 0);
@@ -97,7 +78,7 @@ describe('a budget', () => {
       await on.during(async () => {
         const limit = first + Math.ceil(second / 2);
         const handle = await startRun(on, 'short', input({ 'budget.tokens': limit, 'budget.warnAt': 0.3 }));
-        const { reason, records } = await waiting(handle);
+        const { reason, records } = await untilWaiting(handle);
         expect(records, 'iteration 1 is cut short').toHaveLength(1);
         expect(reason).toMatch(/^the budget is spent: tokens \d+ of \d+/);
         const retry = (set: object) => handle.executeUpdate('retryIteration', { args: [{ set }] });
