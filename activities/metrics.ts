@@ -37,12 +37,13 @@ export function shardMetrics({ run, stage }: StageInput): ShardMetrics {
   const age = meter.createGauge('startrail_shard_age_seconds', 'float', 's', 'of the oldest shard under way');
   const tell = () => {
     const all = [...shards];
-    const oldest = Math.min(performance.now(), ...all.map(({ since }) => since));
+    const now = performance.now();
+    const oldest = Math.min(now, ...all.map(({ since }) => since));
     speed.set(
       all.reduce((sum, one) => sum + one.tokensPerSecond, 0),
       labels,
     );
-    age.set((performance.now() - oldest) / 1000, labels);
+    age.set((now - oldest) / 1000, labels);
   };
   const count = (name: string, about: string, by: number, more: Record<string, string> = {}) =>
     meter.createCounter(name, undefined, about).add(by, { ...labels, ...more });
