@@ -16,7 +16,7 @@ import { workNameOf } from '../store/memo.ts';
 import { readRows, rowBatches } from '../store/rows.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
-import { openModel } from './sample.ts';
+import { openModel, trainedModel } from './sample.ts';
 import { seedOf } from './seed.ts';
 import { stageActivity } from './shard.ts';
 import type { ShardWork } from './shard.ts';
@@ -98,15 +98,16 @@ async function train({ deps, input, task, engine, control, busy }: ShardWork<'fi
     await data.close();
   }
   const { from } = inputs;
+  const trained = 'fresh' in from ? undefined : trainedModel(from);
   const base =
-    options.adapter && !('fresh' in from)
-      ? { base: { checkpoint: from.checkpoint, weightsDigest: from.weightsDigest } }
+    options.adapter && trained
+      ? { base: { checkpoint: trained.checkpoint, weightsDigest: trained.weightsDigest } }
       : {};
   const trainer = await engine();
   const start =
     'fresh' in from
       ? ({ kind: 'fresh', config: from.fresh, tokenizer: from.tokenizer } as const)
-      : ({ kind: 'checkpoint', checkpoint: await openModel(store, from) } as const);
+      : ({ kind: 'checkpoint', checkpoint: await openModel(store, trainedModel(from)) } as const);
   const result = await busy('engine', () =>
     trainer.train(
       {

@@ -37,7 +37,13 @@ export const fork =
       if (implementation !== before.context.implementation) {
         const parameters: unknown = task.parameters.parse(before.context.parameters);
         const seen = await taskOfRun(deps.store, task, before.context);
-        const { dev, test, seeds } = await writeSources(deps.store, seen, parameters, before.context.seed);
+        const { dev, test, seeds } = await writeSources(
+          deps.store,
+          seen,
+          parameters,
+          before.context.seed,
+          before.context.heldOut,
+        );
         if (
           canonicalJson({ dev, test, seeds }) !==
           canonicalJson({ dev: before.dev, test: before.test, seeds: before.seeds })

@@ -53,7 +53,7 @@ export const gateQueue =
   (deps: Dependencies) =>
   async (run: string): Promise<string> => {
     try {
-      return (await sealedRun(deps, run)).resolved.rules.evaluate.taskQueue;
+      return ((await sealedRun(deps, run)).resolved.rules.evaluate ?? deps.rules.evaluate).taskQueue;
     } catch (error) {
       rethrow(error);
     }

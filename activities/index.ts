@@ -9,6 +9,7 @@ import { fork } from './fork.ts';
 import { gate, gateQueue, nightFailed } from './gate.ts';
 import { generate } from './generate.ts';
 import { beating } from './heartbeat.ts';
+import { importModel } from './import.ts';
 import { join } from './join.ts';
 import { writeLedger } from './ledger.ts';
 import { publish } from './publish.ts';
@@ -18,6 +19,7 @@ import { repair } from './repair.ts';
 import { resolve } from './resolve.ts';
 import { seal } from './seal.ts';
 import { select } from './select.ts';
+import { unfiltered } from './unfiltered.ts';
 import { verify } from './verify.ts';
 
 export type StageActivities = { [K in StageKind]: (input: StageInput<K>) => Promise<StageOutput<K>> };
@@ -29,6 +31,8 @@ export function createActivities(deps: Dependencies) {
     rationalize: rationalize(deps),
     verify: verify(deps),
     select: select(deps),
+    unfiltered: unfiltered(deps),
+    import: importModel(deps),
     'fine-tune': fineTune(deps),
     evaluate: evaluate(deps),
   };

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { nearest } from '../schemas/nearest.ts';
 import type { Recipe } from '../schemas/recipe.ts';
 import { Judging, StopRule } from '../schemas/recipe.ts';
-import { TaskDefaults } from '../schemas/run.ts';
+import { HeldOut, TaskDefaults } from '../schemas/run.ts';
 import { STAGES, stageRow } from '../schemas/stage.ts';
 import type { StageOptions } from '../schemas/stage.ts';
 import { DecoderConfig } from '../schemas/checkpoint.ts';
@@ -23,6 +23,7 @@ export interface Filled {
   recipe: Recipe;
   base: StageOptions<'fine-tune'>;
   model: Omit<DecoderConfig, 'vocabSize'>;
+  heldOut: HeldOut;
   iterations: number;
   shardSize: number;
   origins: Record<string, { value: unknown; from: Origin }>;
@@ -57,6 +58,7 @@ export function fillOptions(asked: {
   }));
   groups.push({ path: 'base', schema: STAGES['fine-tune'].options, layers: [['task', defaults.base]] });
   groups.push({ path: 'model', schema: ModelShape, layers: [['task', defaults.model]] });
+  groups.push({ path: 'heldOut', schema: HeldOut, layers: [['task', defaults.heldOut]] });
   groups.push({
     path: 'stop',
     schema: StopRule,
@@ -112,6 +114,7 @@ export function fillOptions(asked: {
       },
       base: values.get('base') as StageOptions<'fine-tune'>,
       model: values.get('model') as Omit<DecoderConfig, 'vocabSize'>,
+      heldOut: values.get('heldOut') as HeldOut,
       ...run,
       origins,
     },

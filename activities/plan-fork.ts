@@ -4,6 +4,7 @@
  */
 import type { Recipe } from '../schemas/recipe.ts';
 import type { IterationRecord, ResolvedRun, RunDocument, RunInput } from '../schemas/run.ts';
+import { shapeOf } from '../schemas/stage.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
 import type { FieldProblem } from './failures.ts';
 import { invalidInput } from './failures.ts';
@@ -19,7 +20,7 @@ export interface ForkPlan {
 }
 
 /** What iteration 0 was made with: a fork shares that iteration. */
-const SHARED = /^(base|model|parameters)(\.|$)/;
+const SHARED = /^(base|model|parameters|heldOut)(\.|$)/;
 
 /** Throws InvalidInput with every field that contradicts what is shared. Pure. */
 export function planFork(origin: RunDocument & { resolved: ResolvedRun }, input: ForkInput): ForkPlan {
@@ -49,10 +50,10 @@ export function planFork(origin: RunDocument & { resolved: ResolvedRun }, input:
       field: `set.${path}`,
       message: `iteration 0 was made with it, and a fork shares that with "${runId}"; start a new run instead`,
     });
-  const { vocabSize: _, ...model } = resolved.fresh.fresh;
+  const { vocabSize: _, ...model } = shapeOf(resolved.fresh);
   const options = fillOptions({
     recipe: resolved.recipe,
-    defaults: { model, base: baseOptions(resolved.prepare) },
+    defaults: { model, base: baseOptions(resolved.prepare), heldOut: resolved.context.heldOut },
     iterations: input.iterations ?? resolved.iterations,
     shardSize: input.shardSize ?? resolved.shardSize,
     set: Object.fromEntries(Object.entries(input.set).filter(([path]) => !SHARED.test(path))),

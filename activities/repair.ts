@@ -28,6 +28,7 @@ export const repair =
           await taskOfRun(deps.store, task, run),
           task.parameters.parse(run.parameters),
           run.seed,
+          run.heldOut,
         );
       if (await deps.store.has(digest)) return { restored: true };
     } catch (error) {

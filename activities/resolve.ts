@@ -5,8 +5,9 @@
  */
 import { notCalled } from '../schemas/nearest.ts';
 import { checkAdapters, checkRecipe, Recipe } from '../schemas/recipe.ts';
-import type { ResolvedRun, RunInput } from '../schemas/run.ts';
+import type { HeldOut, ResolvedRun, RunInput } from '../schemas/run.ts';
 import { RunId } from '../schemas/run.ts';
+import type { Problem } from '../schemas/problem.ts';
 import type { Rows, RunContext } from '../schemas/stage.ts';
 import type { Store } from '../store/store.ts';
 import { writeRows } from '../store/rows.ts';
@@ -121,12 +122,21 @@ export function checkFilled(filled: Filled): FieldProblem[] {
   return problems;
 }
 
+/** Those with the lowest hashes of their identities, in their order. */
+function atMost(problems: Problem[], count: number | undefined): Problem[] {
+  if (count === undefined || problems.length <= count) return problems;
+  const placeOf = ({ identity }: Problem) => seedOf('held out', identity);
+  const last = problems.map(placeOf).sort()[count - 1] as string;
+  return problems.filter((problem) => placeOf(problem) <= last).slice(0, count);
+}
+
 /** Writes what a run's sources stand for; the same bytes each time, so it also restores them when they are damaged. */
 export async function writeSources(
   store: Store,
   task: Task,
   parameters: unknown,
   runSeed: number,
+  heldOut: HeldOut = {},
 ): Promise<{ seeds: Rows; dev: Rows; test: Rows }> {
   const whole = async (rows: unknown[]): Promise<Rows> => ({
     shards: [await writeRows(store, rows)],
@@ -134,8 +144,8 @@ export async function writeSources(
   });
   return {
     seeds: await whole(task.seeds(parameters, seedOf(runSeed, 'seeds'))),
-    dev: await whole(task.heldOut('dev', parameters)),
-    test: await whole(task.heldOut('test', parameters)),
+    dev: await whole(atMost(task.heldOut('dev', parameters), heldOut.dev)),
+    test: await whole(atMost(task.heldOut('test', parameters), heldOut.test)),
   };
 }
 
@@ -175,7 +185,7 @@ export const resolve =
       const tokenizer = task.tokenizer(parameters);
       const source = input.problems && (await snapshotProblems(deps, task, input.problems, input.gate ?? false));
       const seen = await taskOfRun(deps.store, task, { source, ...(input.gate && { gate: true as const }) });
-      const sources = await writeSources(deps.store, seen, parameters, input.seed);
+      const sources = await writeSources(deps.store, seen, parameters, input.seed, filled.heldOut);
       const { fingerprint, deterministic } = await (
         deps.engine(engine) as NonNullable<ReturnType<Dependencies['engine']>>
       ).describe();
@@ -189,6 +199,7 @@ export const resolve =
         fingerprint,
         deterministic,
         ...(input.gate && { gate: true as const }),
+        ...(Object.keys(filled.heldOut).length > 0 && { heldOut: filled.heldOut }),
         ...(source && { source }),
         implementation: await implementationOf(task),
       };

@@ -6,7 +6,7 @@ import type { Completion, LocalCheckpoint } from '../engine/engine.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import { Problem } from '../schemas/problem.ts';
 import { Rationale } from '../schemas/rationale.ts';
-import type { FreshModel, Slice, StageInput, StageKind } from '../schemas/stage.ts';
+import type { FreshModel, PretrainedModel, Slice, StageInput, StageKind } from '../schemas/stage.ts';
 import type { Model } from '../schemas/checkpoint.ts';
 import { readRows, writeRows } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
@@ -14,8 +14,8 @@ import { failure } from './failures.ts';
 import { seedOf } from './seed.ts';
 import type { ShardWork } from './shard.ts';
 
-export function trainedModel(model: Model | FreshModel): Model {
-  if ('fresh' in model) throw failure('RecipeInvalid', 'this stage needs a trained model, not $fresh');
+export function trainedModel(model: Model | FreshModel | PretrainedModel): Model {
+  if (!('checkpoint' in model)) throw failure('RecipeInvalid', 'this stage needs a trained model, not $fresh');
   return model;
 }
 

@@ -3,11 +3,23 @@
  * I2). Deduplication and the cap change what is trained on, never the ledger.
  */
 import type { Example } from '../schemas/example.ts';
+import type { Rationale } from '../schemas/rationale.ts';
 import { Judged } from '../schemas/verdict.ts';
 import { rowBatches, RowsWriter } from '../store/rows.ts';
 import type { Dependencies } from './dependencies.ts';
 import { failure } from './failures.ts';
+import type { Task } from '../tasks/task.ts';
 import { stageActivity } from './shard.ts';
+
+/** A rationale as a training row, under the plain prompt whatever prompt it was sampled with. */
+export const exampleOf = (task: Task, { problem, text, tokens, hinted }: Rationale): Example => ({
+  problem: problem.id,
+  identity: problem.identity,
+  prompt: task.prompt.free(problem),
+  completion: text,
+  completionTokens: tokens,
+  origin: hinted ? 'hinted' : 'free',
+});
 
 export const select = (deps: Dependencies) =>
   stageActivity<'select'>(deps, async ({ input, task }) => {
@@ -15,22 +27,14 @@ export const select = (deps: Dependencies) =>
     const taken = new Map<string, Set<string>>();
     const examples = new RowsWriter(deps.store);
     const take = async ({ rationale, verdict }: Judged) => {
-      const { problem, text, tokens, hinted } = rationale;
+      const { problem, text } = rationale;
       if (verdict.verdict !== 'correct')
         throw failure('LedgerBroken', `select was handed a rationale of ${problem.id} that is ${verdict.verdict}`);
       const texts = taken.get(problem.id) ?? new Set<string>();
       taken.set(problem.id, texts);
       if ((dedup && texts.has(text)) || (perProblem !== null && texts.size >= perProblem)) return;
       texts.add(dedup ? text : `${texts.size}`);
-      const example: Example = {
-        problem: problem.id,
-        identity: problem.identity,
-        prompt: task.prompt.free(problem),
-        completion: text,
-        completionTokens: tokens,
-        origin: hinted ? 'hinted' : 'free',
-      };
-      await examples.add(example);
+      await examples.add(exampleOf(task, rationale));
     };
     for await (const batch of rowBatches(deps.store, input.inputs.rationales, Judged))
       for (const row of batch) await take(row);

@@ -5,6 +5,7 @@
  */
 import type { Plan } from '../activities/resolve.ts';
 import type { RunDocument } from '../schemas/run.ts';
+import { shapeOf } from '../schemas/stage.ts';
 import type { StageKind } from '../schemas/stage.ts';
 import { heldOutRows, longestCompletion } from './plan-sizes.ts';
 
@@ -44,7 +45,7 @@ export function speedsOf(
   const shape = JSON.stringify(Object.entries(plan.filled.model).sort());
   for (const { resolved, iterations } of documents) {
     if (!resolved || resolved.context.task !== plan.task.id || resolved.context.engine !== plan.engine) continue;
-    const { vocabSize: _, ...model } = resolved.fresh.fresh;
+    const { vocabSize: _, ...model } = shapeOf(resolved.fresh);
     if (JSON.stringify(Object.entries(model).sort()) !== shape) continue;
     for (const record of iterations)
       for (const [name, tokens] of Object.entries(record.tokens)) {

@@ -3,10 +3,11 @@ import type { Recipe } from '../schemas/recipe.ts';
 import seedsOnly from './seeds-only.ts';
 import starPaper from './star-paper.ts';
 import starWithoutHints from './star-without-hints.ts';
+import starUnfiltered from './star-unfiltered.ts';
 import star from './star.ts';
 
 const recipes = new Map<string, Recipe>(
-  [star, starWithoutHints, seedsOnly, starPaper].map((recipe) => [recipe.id, recipe]),
+  [star, starWithoutHints, starUnfiltered, seedsOnly, starPaper].map((recipe) => [recipe.id, recipe]),
 );
 
 export const recipeById = (id: string): Recipe | undefined => recipes.get(id);

@@ -9,7 +9,7 @@ import { DecoderConfig, Model } from './checkpoint.ts';
 import { Comparison } from './comparison.ts';
 import { Recipe } from './recipe.ts';
 import type { Tally } from './stage.ts';
-import { FreshModel, Rows, RunContext, ScoreShard, StageCounts, STAGES, StageKind } from './stage.ts';
+import { FreshModel, PretrainedModel, Rows, RunContext, ScoreShard, StageCounts, STAGES, StageKind } from './stage.ts';
 
 export const RunId = z
   .string()
@@ -22,6 +22,10 @@ export const ProblemSource = z.strictObject({
   newShare: z.number().min(0).max(1).default(0.5),
 });
 export type ProblemSource = z.infer<typeof ProblemSource>;
+
+/** At most so many problems of a held-out split are asked, those with the lowest hashes; absent = all the task has. */
+export const HeldOut = z.strictObject({ dev: z.int().min(1).optional(), test: z.int().min(1).optional() });
+export type HeldOut = z.infer<typeof HeldOut>;
 
 /** Input of `starRun`. The smallest is {"recipe":"star","task":"addition"}; a name means something the worker declares. */
 export const RunInput = z.strictObject({
@@ -36,6 +40,8 @@ export const RunInput = z.strictObject({
   shardSize: z.int().min(1).max(100_000).optional(),
   onFailure: z.enum(['wait', 'fail']).default('wait'),
   engine: z.string().min(1).optional(),
+  /** A pretrained model that the worker declares, to start from; absent = one trained from scratch on the seed triples. */
+  model: z.string().min(1).optional(),
   /** Keeps the gate's identities from draws and seeds, so that the gate may be asked about the run's models. */
   gate: z.boolean().optional(),
   problems: ProblemSource.optional(),
@@ -57,6 +63,7 @@ export const TaskDefaults = z.strictObject({
   /** Shape of a model made from scratch; vocabSize comes from the task's tokenizer. */
   model: DecoderConfig.omit({ vocabSize: true }).optional(),
   base: BaseOptions.optional(),
+  heldOut: HeldOut.optional(),
   stages: z.partialRecord(StageKind, z.record(z.string(), z.unknown())).default({}),
 });
 export type TaskDefaults = z.input<typeof TaskDefaults>;
@@ -86,11 +93,13 @@ export const ResolvedRun = z.strictObject({
   onFailure: z.enum(['wait', 'fail']),
   /** Of the engine, where its settings declare one. */
   price: Price.optional(),
-  fresh: FreshModel,
+  /** What the base is made of. */
+  fresh: z.union([FreshModel, PretrainedModel]),
   seeds: Rows,
   dev: Rows,
   test: Rows,
-  rules: z.record(StageKind, StageRule),
+  /** Of the kinds there were when the run was started. */
+  rules: z.partialRecord(StageKind, StageRule),
   /** Path → value and where it came from (kind, recipe, task, input, set): an artifact, for show and --dry-run. */
   origins: ArtifactRef,
   /** The namespace has the attributes of schemas/search-attributes.ts; absent where the option is off. */

@@ -35,7 +35,7 @@ export const SOURCES = {
   $model: 'model',
   /** The run's base, made once by `prepare`. */
   $base: 'model',
-  /** An untrained model of the task's shape; only `prepare` starts from it. */
+  /** What the base is made of, an untrained or a pretrained model; only `prepare` starts from it. */
   $fresh: 'model',
 } as const satisfies Record<`$${string}`, PortType>;
 export type Source = keyof typeof SOURCES;
@@ -148,6 +148,22 @@ export const STAGES = {
       dedup: z.boolean().default(true),
     }),
   },
+  unfiltered: {
+    version: 1,
+    inputs: { rationales: { type: 'rationales', many: true }, like: { type: 'examples' } },
+    outputs: { examples: 'examples' },
+    main: 'examples',
+    queue: 'control',
+    options: z.strictObject({}),
+  },
+  import: {
+    version: 1,
+    inputs: { from: { type: 'model' } },
+    outputs: { model: 'model' },
+    main: 'model',
+    queue: 'train',
+    options: z.strictObject({}),
+  },
   'fine-tune': {
     version: 1,
     inputs: {
@@ -191,9 +207,17 @@ export const Slice = z.strictObject({
 });
 export type Slice = z.infer<typeof Slice>;
 
-/** An untrained model: what `$fresh` stands for. */
+/** An untrained model. */
 export const FreshModel = z.strictObject({ fresh: DecoderConfig, tokenizer: TokenizerSpec });
 export type FreshModel = z.infer<typeof FreshModel>;
+
+/** A model that workers declare: its name, the digest over its files, and the shape they describe. */
+export const PretrainedModel = z.strictObject({ pretrained: z.string(), files: Digest, config: DecoderConfig });
+export type PretrainedModel = z.infer<typeof PretrainedModel>;
+
+/** The shape of a run's base, whatever it is made of. */
+export const shapeOf = (base: FreshModel | PretrainedModel): DecoderConfig =>
+  'fresh' in base ? base.fresh : base.config;
 
 export const Tally = z.strictObject({
   correct: z.int().nonnegative(),
@@ -210,7 +234,11 @@ export const ScoreShard = z.strictObject({
 });
 export type ScoreShard = z.infer<typeof ScoreShard>;
 
-type InputValue<T extends PortType> = T extends 'train' ? null : T extends 'model' ? Model | FreshModel : Slice;
+type InputValue<T extends PortType> = T extends 'train'
+  ? null
+  : T extends 'model'
+    ? Model | FreshModel | PretrainedModel
+    : Slice;
 type OutputValue<T extends PortType> = T extends 'model' ? Model : T extends 'score' ? ScoreShard : ArtifactRef;
 
 export type StageInputs<K extends StageKind> = {
@@ -238,6 +266,8 @@ export const RunContext = z.strictObject({
   deterministic: z.boolean(),
   /** The gate's identities (tasks/gate.ts) are kept from draws and seeds. */
   gate: z.literal(true).optional(),
+  /** At most so many problems of a held-out split; absent = all the task has. */
+  heldOut: z.strictObject({ dev: z.int().optional(), test: z.int().optional() }).optional(),
   /** Snapshot of a problem source, and what of it is new; absent where the task's own problems are drawn. */
   source: ProblemSnapshot.optional(),
   /** Content of the task's and its verifiers' files, and versions of outside verifiers. */

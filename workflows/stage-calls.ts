@@ -102,7 +102,7 @@ export class StageCalls {
   ) {}
 
   async run<K extends StageKind>(input: StageInput<K>): Promise<StageOutput<K>> {
-    const rule = this.resolved.rules[input.kind];
+    const rule = this.ruleOf(input.kind);
     const gate = this.gates.get(input.stage) ?? new Gate(this.shardsInFlight);
     this.gates.set(input.stage, gate);
     const leave = await gate.enter();
@@ -119,6 +119,13 @@ export class StageCalls {
     } finally {
       leave();
     }
+  }
+
+  private ruleOf(kind: StageKind): StageRule {
+    const rule = this.resolved.rules[kind];
+    // Resolve gives one for every kind there is; what was started before a kind was there has no stage of it.
+    if (rule === undefined) throw ApplicationFailure.nonRetryable(`no rule for ${kind}`, 'RecipeInvalid');
+    return rule;
   }
 
   private async attempt<K extends StageKind>(input: StageInput<K>, rule: StageRule): Promise<StageOutput<K>> {
@@ -160,9 +167,6 @@ export class StageCalls {
     ]);
     if (repair.restored) return;
     const { producer } = repair;
-    await this.attempt(
-      { ...producer, run: this.resolved.context, redo: { digest } },
-      this.resolved.rules[producer.kind],
-    );
+    await this.attempt({ ...producer, run: this.resolved.context, redo: { digest } }, this.ruleOf(producer.kind));
   }
 }

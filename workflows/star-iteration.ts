@@ -253,6 +253,12 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
     const allOf = (kind: StageKind) => of(kind).map(({ outputs }) => outputs);
     const sum = (outputs: Output[], pick: (one: Output) => number) =>
       outputs.reduce((total, one) => total + pick(one), 0);
+    const learnedFrom = new Set(
+      of('fine-tune')
+        .flatMap(({ name }) => recipe.stages[name]?.in.examples ?? [])
+        .map((ref) => ref.split('.')[0]),
+    );
+    const examples = finished.filter(({ name }) => learnedFrom.has(name)).map(({ outputs }) => outputs);
     const trained = of('fine-tune').flatMap(({ outputs }) => outputs.map((one) => one.trained));
     const whole: SealInput = {
       n: input.n,
@@ -260,7 +266,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       changed: input.changed,
       ledger: await ledger,
       judged: rowsOf(allOf('verify'), JUDGED),
-      examples: rowsOf(allOf('select'), ['examples']),
+      examples: rowsOf(examples, ['examples']),
       scores: of('evaluate').flatMap(({ outputs }) =>
         outputs.map((one) => (one.outputs as { score: ScoreShard }).score),
       ),
