@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { ArtifactRef, Digest } from './artifact.ts';
 import { AdapterOptions, DecoderConfig, type Model, TokenizerSpec } from './checkpoint.ts';
-import { ProblemSnapshot } from './problem.ts';
+import { DatasetSnapshot, ProblemSnapshot } from './problem.ts';
 import type { Comparison } from './comparison.ts';
 
 /** What may flow through a port. A judged row's type is its verdict, so only right rationales can reach training. */
@@ -184,11 +184,7 @@ export const Rows = z.strictObject({ shards: z.array(ArtifactRef), rows: z.int()
 export type Rows = z.infer<typeof Rows>;
 
 /** A part of Rows: rows [from, to) of the concatenation of these shards. */
-export const Slice = z.strictObject({
-  shards: z.array(ArtifactRef),
-  from: z.int().nonnegative(),
-  to: z.int().nonnegative(),
-});
+export const Slice = Rows.pick({ shards: true }).extend({ from: z.int().nonnegative(), to: z.int().nonnegative() });
 export type Slice = z.infer<typeof Slice>;
 
 /** An untrained model: what `$fresh` stands for. */
@@ -238,8 +234,9 @@ export const RunContext = z.strictObject({
   deterministic: z.boolean(),
   /** The gate's identities (tasks/gate.ts) are kept from draws and seeds. */
   gate: z.literal(true).optional(),
-  /** Snapshot of a problem source, and what of it is new; absent where the task's own problems are drawn. */
+  /** Snapshot of a problem source, and what of it is new, or of the task's published files; else its own problems are drawn. */
   source: ProblemSnapshot.optional(),
+  dataset: DatasetSnapshot.optional(),
   /** Content of the task's and its verifiers' files, and versions of outside verifiers. */
   implementation: Digest,
   /** A fresh replay: the memo is not asked and learns nothing; outputs are held against this run's at this attempt. */
