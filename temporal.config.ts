@@ -112,6 +112,9 @@ export const settings = {
   /** Files and folders of problems that runs may name (`"problems": {"root": "inbox"}`); docs/howto/nightly.md. */
   dataRoots: { inbox: path.resolve(env.STARTRAIL_INBOX ?? 'problems') } as Record<string, string>,
 
+  /** Folder of published data sets, for tasks that read some; docs/howto/datasets.md. */
+  datasets: path.resolve(env.STARTRAIL_DATASETS ?? path.join(env.STARTRAIL_HOME ?? '.startrail', 'datasets')),
+
   /** A snapshot inside a fine-tune every so often: what a kill costs at most. The bytes that come out do not depend on it. */
   snapshotEveryMs: Number(env.STARTRAIL_SNAPSHOT_MS ?? 5_000),
 

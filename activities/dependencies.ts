@@ -45,6 +45,8 @@ export interface Dependencies {
   taskIds: string[];
   /** Files and folders of problems by the names runs may use. */
   dataRoots?: Record<string, string>;
+  /** The folder of published data sets. */
+  datasets?: string;
   rules: Record<StageKind, StageRule>;
   /** Shards of one stage under way at once. */
   shardsInFlight: number;

@@ -86,7 +86,7 @@ export const gate =
       const { document, resolved, record } = await sealedRun(deps, run);
       const { context } = resolved;
       const task = taskOf(deps, context.task);
-      const own = await taskOfRun(deps.store, task, { source: context.source });
+      const own = await taskOfRun(deps.store, task, { source: context.source, dataset: context.dataset });
       const problems = gateProblems(own, task.parameters.parse(context.parameters) as unknown);
       const entry = {
         run,

@@ -20,6 +20,7 @@ import type { RunContext } from '../schemas/stage.ts';
 import { notCalled } from '../schemas/nearest.ts';
 import { readRows, writeRows } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
+import { withRows } from '../tasks/dataset.ts';
 import { isGate, withoutGate } from '../tasks/gate.ts';
 import { sideOf, withProblems } from '../tasks/source.ts';
 import type { Task } from '../tasks/task.ts';
@@ -145,7 +146,16 @@ export async function markSeen(store: Store, { runId, task, source }: RunContext
 }
 
 /** The task as a run sees it: its problems, and the gate's kept away. */
-export async function taskOfRun(store: Store, task: Task, run: Pick<RunContext, 'source' | 'gate'>): Promise<Task> {
-  const own = run.source ? withProblems(task, await readRows(store, wholeOf(run.source.problems), Problem)) : task;
-  return run.gate ? withoutGate(own) : own;
+export async function taskOfRun(
+  store: Store,
+  task: Task,
+  { source, dataset, gate }: Pick<RunContext, 'source' | 'dataset' | 'gate'>,
+): Promise<Task> {
+  const rows = async (ref: ArtifactRef) => readRows(store, wholeOf(ref), Problem);
+  const own = source
+    ? withProblems(task, await rows(source.problems))
+    : dataset
+      ? withRows(task, await rows(dataset.problems))
+      : task;
+  return gate ? withoutGate(own) : own;
 }

@@ -11,12 +11,14 @@ import type { Problem } from '../schemas/problem.ts';
 import type { Rows, RunContext } from '../schemas/stage.ts';
 import type { Store } from '../store/store.ts';
 import { writeRows } from '../store/rows.ts';
+import { tokenizerOf } from '../tasks/task.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
 import { fieldsOf, invalidInput, rethrow } from './failures.ts';
 import type { FieldProblem } from './failures.ts';
 import { fillOptions } from './options.ts';
 import type { Filled } from './options.ts';
+import { snapshotDataset } from './dataset.ts';
 import { snapshotProblems, taskOfRun } from './problem-source.ts';
 import { seedOf } from './seed.ts';
 import { implementationOf } from './shard.ts';
@@ -51,6 +53,11 @@ export function planRun(
     delete set[path];
   }
   if (!task || !recipe) throw invalidInput(problems);
+  if (!task.tokenizer)
+    throw invalidInput([
+      ...problems,
+      { field: 'model', message: `task ${task.id} needs a pretrained model; give --model <name>` },
+    ]);
   const parsed = task.parameters.safeParse(asked);
   if (!parsed.success) throw invalidInput([...problems, ...fieldsOf(parsed.error, ['parameters'])]);
   const parameters = parsed.data as Record<string, unknown>;
@@ -182,9 +189,10 @@ export const resolve =
             message: `engine ${engine} has no price; declare one in temporal.config.ts (engines.${engine}.price), or give the budget in tokens or wallMinutes`,
           },
         ]);
-      const tokenizer = task.tokenizer(parameters);
+      const tokenizer = tokenizerOf(task, parameters);
       const source = input.problems && (await snapshotProblems(deps, task, input.problems, input.gate ?? false));
-      const seen = await taskOfRun(deps.store, task, { source, ...(input.gate && { gate: true as const }) });
+      const dataset = source ? undefined : await snapshotDataset(deps, task, parameters);
+      const seen = await taskOfRun(deps.store, task, { source, dataset, ...(input.gate && { gate: true as const }) });
       const sources = await writeSources(deps.store, seen, parameters, input.seed, filled.heldOut);
       const { fingerprint, deterministic } = await (
         deps.engine(engine) as NonNullable<ReturnType<Dependencies['engine']>>
@@ -201,6 +209,7 @@ export const resolve =
         ...(input.gate && { gate: true as const }),
         ...(Object.keys(filled.heldOut).length > 0 && { heldOut: filled.heldOut }),
         ...(source && { source }),
+        ...(dataset && { dataset }),
         implementation: await implementationOf(task),
       };
       return {

@@ -47,7 +47,8 @@ export async function sampleRationales(shard: SamplingShard, plan: SamplingPlan)
   );
   if (wanted.length === 0) return [];
   const engine = await shard.engine();
-  const prefix = task.prompt.shots?.(plan.hinted ? 'hinted' : 'free') ?? '';
+  const parameters: unknown = task.parameters.parse(input.run.parameters);
+  const prefix = task.prompt.shots?.(plan.hinted ? 'hinted' : 'free', parameters) ?? '';
   const model = await openModel(shard.deps.store, plan.model);
   const completions = await shard.busy('engine', () =>
     engine.sample(

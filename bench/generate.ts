@@ -22,6 +22,7 @@ import { parameterShapes } from '../engine/tfjs/parameters.ts';
 import { PieceTokenizer } from '../engine/tfjs/tokenizer.ts';
 import type { Checkpoint } from '../engine/tfjs/safetensors.ts';
 import addition from '../tasks/addition.ts';
+import { tokenizerOf } from '../tasks/task.ts';
 import { modelFolder, seedOf } from '../test/engine/models.ts';
 
 const { values: args } = parseArgs({
@@ -41,7 +42,7 @@ const { values: args } = parseArgs({
 });
 const threads = Number(args.threads);
 const lanes = Number(args.lanes);
-const tokenizer = addition.tokenizer({ digits: 5 });
+const tokenizer = tokenizerOf(addition, { digits: 5 });
 const SHAPES: Record<string, DecoderConfig> = {
   tiny: DecoderConfig.parse({
     vocabSize: tokenizer.pieces.length,

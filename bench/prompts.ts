@@ -15,6 +15,7 @@ import { readCheckpoint, weightsDigest } from '../engine/tfjs/safetensors.ts';
 import { DecoderConfig, TrainSchedule } from '../schemas/checkpoint.ts';
 import type { Problem } from '../schemas/problem.ts';
 import addition from '../tasks/addition.ts';
+import { tokenizerOf } from '../tasks/task.ts';
 import { numberedPieces, numbers, randomTensors, save, smolLm2, TINY } from './models.ts';
 import type { SavedModel } from './models.ts';
 import { venvFolder } from './python.ts';
@@ -60,7 +61,7 @@ export interface Workload {
 /** Trained once, then kept in the cache. */
 export async function tinyWorkload(count: number, { threads, say }: BenchContext): Promise<Workload> {
   const prefix = sixShots();
-  const tokenizer = addition.tokenizer(PARAMETERS);
+  const tokenizer = tokenizerOf(addition, PARAMETERS);
   const config = DecoderConfig.parse({ ...TINY, vocabSize: tokenizer.pieces.length });
   const schedule = TrainSchedule.parse({
     ...{ steps: STEPS, learningRate: 3e-3, warmupSteps: 30, decay: 'linear', batchSize: 16, clipNorm: 1, beta2: 0.98 },

@@ -7,6 +7,7 @@ import type { Plan } from '../activities/resolve.ts';
 import type { RunDocument } from '../schemas/run.ts';
 import { shapeOf } from '../schemas/stage.ts';
 import type { StageKind } from '../schemas/stage.ts';
+import { tokenizerOf } from '../tasks/task.ts';
 import { heldOutRows, longestCompletion } from './plan-sizes.ts';
 
 export interface Estimate {
@@ -63,7 +64,7 @@ export function speedsOf(
 
 export function estimate(plan: Omit<Plan, 'recipe'>, documents: RunDocument[]): Estimate {
   const { filled, task, parameters: taskParameters } = plan;
-  const vocabSize = task.tokenizer(taskParameters).pieces.length;
+  const vocabSize = tokenizerOf(task, taskParameters).pieces.length;
   const parameters = parameterCount({ ...filled.model, vocabSize });
   const longest = longestCompletion(task, taskParameters);
   const sequence = Math.min(filled.model.context, longest + 16);

@@ -7,7 +7,7 @@
  * addition the unordered pair). `id` is unique inside a draw.
  */
 import { z } from 'zod';
-import { ArtifactRef } from './artifact.ts';
+import { ArtifactRef, Digest } from './artifact.ts';
 
 export const Problem = z.strictObject({
   id: z.string().min(1),
@@ -32,3 +32,7 @@ export const ProblemSnapshot = z.strictObject({
   fresh: ArtifactRef,
 });
 export type ProblemSnapshot = z.infer<typeof ProblemSnapshot>;
+
+/** What a run read of published files: the bytes they had, and the problems that were made of them. */
+export const DatasetSnapshot = z.strictObject({ files: z.record(z.string(), Digest), problems: ArtifactRef });
+export type DatasetSnapshot = z.infer<typeof DatasetSnapshot>;

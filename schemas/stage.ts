@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { ArtifactRef, Digest } from './artifact.ts';
 import { AdapterOptions, DecoderConfig, type Model, TokenizerSpec } from './checkpoint.ts';
-import { ProblemSnapshot } from './problem.ts';
+import { DatasetSnapshot, ProblemSnapshot } from './problem.ts';
 import type { Comparison } from './comparison.ts';
 
 /** What may flow through a port. A judged row's type is its verdict, so only right rationales can reach training. */
@@ -200,11 +200,7 @@ export const Rows = z.strictObject({ shards: z.array(ArtifactRef), rows: z.int()
 export type Rows = z.infer<typeof Rows>;
 
 /** A part of Rows: rows [from, to) of the concatenation of these shards. */
-export const Slice = z.strictObject({
-  shards: z.array(ArtifactRef),
-  from: z.int().nonnegative(),
-  to: z.int().nonnegative(),
-});
+export const Slice = Rows.pick({ shards: true }).extend({ from: z.int().nonnegative(), to: z.int().nonnegative() });
 export type Slice = z.infer<typeof Slice>;
 
 /** An untrained model. */
@@ -268,8 +264,9 @@ export const RunContext = z.strictObject({
   gate: z.literal(true).optional(),
   /** At most so many problems of a held-out split; absent = all the task has. */
   heldOut: z.strictObject({ dev: z.int().optional(), test: z.int().optional() }).optional(),
-  /** Snapshot of a problem source, and what of it is new; absent where the task's own problems are drawn. */
+  /** Snapshot of a problem source, and what of it is new, or of the task's published files; else its own problems are drawn. */
   source: ProblemSnapshot.optional(),
+  dataset: DatasetSnapshot.optional(),
   /** Content of the task's and its verifiers' files, and versions of outside verifiers. */
   implementation: Digest,
   /** A fresh replay: the memo is not asked and learns nothing; outputs are held against this run's at this attempt. */

@@ -57,6 +57,7 @@ export function memoKeyOf(input: StageInput): string {
       // Absent where no gate was asked for: the keys of other runs stay what they were.
       gate: kind === 'draw' ? run.gate : undefined,
       source: kind === 'draw' ? sourceKey(run.source) : undefined,
+      dataset: kind === 'draw' ? run.dataset?.problems.digest : undefined,
       carried: kind === 'fine-tune' ? keyInput(input.carried) : undefined,
     }),
   );

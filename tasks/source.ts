@@ -19,7 +19,8 @@ import type { Stratum, Task } from './task.ts';
 const SALT = 'startrail source split 1';
 const HELD_OUT_SHARE = 0.1;
 
-const placeOf = (identity: string): number =>
+/** Where the identity's hash falls, 0 … 1. */
+export const placeOf = (identity: string): number =>
   parseInt(createHash('sha256').update(`${SALT}\n${identity}`).digest('hex').slice(0, 12), 16) / 2 ** 48;
 
 export function sideOf({ identity }: Pick<Problem, 'identity'>): Split {
@@ -27,7 +28,8 @@ export function sideOf({ identity }: Pick<Problem, 'identity'>): Split {
   return place < HELD_OUT_SHARE ? 'dev' : place < 2 * HELD_OUT_SHARE ? 'test' : 'train';
 }
 
-function strataOf(problems: readonly Problem[]): Stratum[] {
+/** Listed problems by their strata, in natural order. */
+export function strataOf(problems: readonly Problem[]): Stratum[] {
   const byId = new Map<string, Problem[]>();
   for (const problem of problems) {
     const list = byId.get(problem.stratum);

@@ -10,6 +10,7 @@ import type { Problem, Split } from '../schemas/problem.ts';
 import type { Recipe } from '../schemas/recipe.ts';
 import type { TaskDefaults } from '../schemas/run.ts';
 import type { Judgement } from '../verifiers/verifier.ts';
+import type { Dataset } from './dataset.ts';
 
 /** A stratum's problems, reachable by number without listing them: five-digit addition has 8.1 billion. */
 export interface Stratum {
@@ -51,8 +52,10 @@ export interface Task<P = any> {
      * Few-shot examples that stand before every prompt of that form when sampling, the same for all problems: engines
      * compute them once. Training never sees them. Absent or '' = none.
      */
-    shots?(form: 'free' | 'hinted'): string;
+    shots?(form: 'free' | 'hinted', parameters: P): string;
   };
+  /** Texts with which a model goes on to a question of its own: sampling may end there, and `parse` reads no further. */
+  stop?: string[];
   /** The completion a perfect model would give; the contract suite holds that it is accepted. */
   goldCompletion(problem: Problem): string;
   /** Reads the answer out of a completion; null = none. */
@@ -60,6 +63,8 @@ export interface Task<P = any> {
   /** Throwing means unjudged. */
   judge(problem: Problem, text: string): Judgement | Promise<Judgement>;
   checkSteps?(problem: Problem, text: string): StepCheck;
+  /** Steps of reasoning a completion takes, to hold against those of a human's. */
+  stepCount?(text: string): number;
   /**
    * Where `judge` and `checkSteps` run. Absent: in a child process (of the default export of `modules[0]`) with 512 MB, so
    * that a hang, a crash or memory without end costs one row. `trusted`: in the worker, for what is pure and quick.
@@ -67,12 +72,20 @@ export interface Task<P = any> {
   judging?: { trusted?: true; memoryMb?: number };
   /** Longest completion worth waiting for, in tokens, end token included. */
   maxNewTokens(problem: Problem): number;
-  /** For models trained from scratch. */
-  tokenizer(parameters: P): TokenizerSpec;
+  /** For models trained from scratch; absent: the task needs a pretrained one, which has its own. */
+  tokenizer?(parameters: P): TokenizerSpec;
+  /** Published files that its problems come from: `resolve` reads them and pins what they held. */
+  dataset?: Dataset<P>;
   /** Sizes that suit this task (and this recipe): they go over the recipe's own, under the run's input. */
   defaults(recipe: Recipe, parameters: P): TaskDefaults;
   /** Problems in the input that only the task can see (more digits than the context holds): field and message. */
   check?(parameters: P, context: { contextTokens: number }): { field: string; message: string }[];
   /** Files whose content enters the memo key: editing a prompt, parser or verifier re-does exactly what depends on it. */
   modules: URL[];
+}
+
+/** @throws Error for a task that needs a pretrained model; `resolve` has refused it before. */
+export function tokenizerOf<P>(task: Task<P>, parameters: P): TokenizerSpec {
+  if (!task.tokenizer) throw new Error(`task "${task.id}" has no tokenizer of its own`);
+  return task.tokenizer(parameters);
 }

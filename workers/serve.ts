@@ -97,6 +97,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     task: taskById,
     taskIds: taskIds(),
     dataRoots: settings.dataRoots,
+    datasets: settings.datasets,
     rules: stageRules,
     shardsInFlight: settings.shardsInFlight,
     fanOutAbove: settings.fanOutAbove,

@@ -11,8 +11,10 @@ import { STAGES } from '../../schemas/stage.ts';
 import { drawProblems } from '../../tasks/draw.ts';
 import { implementationDigest } from '../../tasks/implementation.ts';
 import { taskById, taskIds } from '../../tasks/index.ts';
+import { tokenizerOf } from '../../tasks/task.ts';
 import type { Stratum } from '../../tasks/task.ts';
 import { judgeSafely } from '../../verifiers/judge.ts';
+import { withHandMade } from '../support/dataset-rows.ts';
 
 const RECIPE = {
   id: 'star',
@@ -48,8 +50,10 @@ it('finds the tasks of the folder by their names', () => {
 });
 
 describe.each(taskIds())('task %s', (id) => {
-  const task = taskById(id)!;
-  const parameters = task.parameters.parse({});
+  const listed = taskById(id)!;
+  // A task over published files has as many human rationales for seeds as it is asked for, by default perhaps none.
+  const parameters = listed.parameters.parse(listed.dataset ? { seeds: 50 } : {});
+  const task = listed.dataset ? withHandMade(listed, parameters).task : listed;
   const strata = task.strata(parameters);
   const samples = strata.flatMap((stratum) => sampleOf(stratum));
   const judge = (problem: Problem, text: string) => judgeSafely(() => task.judge(problem, text), { timeoutMs: 10_000 });
@@ -101,9 +105,12 @@ describe.each(taskIds())('task %s', (id) => {
       const free = task.prompt.free(problem);
       const hinted = task.prompt.hinted(problem);
       expect(hinted).not.toBe(free);
-      expect(hinted.split(problem.gold[0]!).length).toBeGreaterThan(free.split(problem.gold[0]!).length);
-      // The free prompt can't depend on the answer: another gold leaves it as it is.
-      expect(task.prompt.free({ ...problem, gold: ['?'] })).toBe(free);
+      if (!Array.isArray(problem.data.choices))
+        expect(hinted.split(problem.gold[0]!).length).toBeGreaterThan(free.split(problem.gold[0]!).length);
+      // The free prompt can't depend on the answer: another gold leaves it as it is. The hinted one does.
+      const other = { ...problem, gold: ['?'] };
+      expect(task.prompt.free(other)).toBe(free);
+      expect(task.prompt.hinted(other)).not.toBe(hinted);
     }
   });
 
@@ -160,8 +167,8 @@ describe.each(taskIds())('task %s', (id) => {
 
   it('fits prompts and right completions into tokenizer, token limit and context', () => {
     const { model } = TaskDefaults.parse(task.defaults(RECIPE, parameters));
-    if (!model) return; // no model is made from scratch: the limits are those of an imported one
-    const tokenizer = new PieceTokenizer(task.tokenizer(parameters));
+    if (!task.tokenizer || !model) return; // no model is made from scratch: the limits are those of an imported one
+    const tokenizer = new PieceTokenizer(tokenizerOf(task, parameters));
     expect(task.check?.(parameters, { contextTokens: model.context }) ?? []).toEqual([]);
     for (const problem of samples) {
       const completion = tokenizer.encode(task.goldCompletion(problem));
@@ -171,6 +178,28 @@ describe.each(taskIds())('task %s', (id) => {
       for (const prompt of [task.prompt.free(problem), task.prompt.hinted(problem)])
         expect(tokenizer.encode(prompt).length + limit).toBeLessThanOrEqual(model.context);
     }
+  });
+
+  it('cuts what it parses where it asks sampling to stop', () => {
+    for (const problem of samples.slice(0, 5))
+      for (const stop of task.stop ?? []) {
+        const gold = task.goldCompletion(problem);
+        expect(task.parse(gold + stop + otherAnswer(gold))).toBe(task.parse(gold));
+      }
+  });
+
+  it('shows examples that are answered as it asks for, hinted as the prompts are, and none that is a row', async () => {
+    const { shots } = task.prompt;
+    if (!shots) return;
+    const [free, hinted] = [shots('free', parameters), shots('hinted', parameters)];
+    expect(free.length).toBeGreaterThan(0);
+    expect(hinted).not.toBe(free);
+    for (const text of [free, hinted]) {
+      const examples = text.split(task.stop![0]!).filter(Boolean);
+      expect(examples.length).toBeGreaterThanOrEqual(4);
+      for (const example of examples) expect(task.parse(example.slice(example.indexOf('\nA:') + 3))).not.toBeNull();
+    }
+    if (listed.dataset) expect(withHandMade(listed, parameters).counts.shots).toBe(0);
   });
 
   it('has an implementation digest', async () => {

@@ -11,6 +11,7 @@ import { createLocalStore } from '../../store/local.ts';
 import { writeRows } from '../../store/rows.ts';
 import type { Store } from '../../store/store.ts';
 import addition, { additionProblem } from '../../tasks/addition.ts';
+import { tokenizerOf } from '../../tasks/task.ts';
 
 export const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
 
@@ -236,7 +237,7 @@ export async function runOf(store: Store, shape: RunShape): Promise<RunDocument>
       onFailure: 'wait',
       fresh: {
         fresh: { vocabSize: 18, dModel: 64, layers: 3, heads: 4, dFF: 256, activation: 'relu', context: 128 },
-        tokenizer: addition.tokenizer({ digits: shape.strata }),
+        tokenizer: tokenizerOf(addition, { digits: shape.strata }),
       },
       seeds: slice,
       dev: slice,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PieceTokenizer } from '../../engine/tfjs/tokenizer.ts';
 import type { Recipe } from '../../schemas/recipe.ts';
 import addition, { additionProblem, AdditionParameters } from '../../tasks/addition.ts';
+import { tokenizerOf } from '../../tasks/task.ts';
 
 const ALL = { digits: 8 };
 const strata = addition.strata(ALL);
@@ -156,7 +157,7 @@ describe('parse and judge', () => {
 });
 
 describe('tokens', () => {
-  const tokenizer = new PieceTokenizer(addition.tokenizer(ALL));
+  const tokenizer = new PieceTokenizer(tokenizerOf(addition, ALL));
 
   it('cover every text of the task, up to eight digits, within the limit and the context', () => {
     fc.assert(
