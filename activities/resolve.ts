@@ -3,6 +3,7 @@
  * checked, pins digests and the engine's fingerprint. What it returns stands in history, so a replay never depends on
  * today's defaults. Bad input fails at once as `InvalidInput` with every field that is wrong, before an engine is started.
  */
+import { tokenizerSize } from '../schemas/checkpoint.ts';
 import { notCalled } from '../schemas/nearest.ts';
 import { checkAdapters, checkRecipe, Recipe } from '../schemas/recipe.ts';
 import type { ResolvedRun, RunInput } from '../schemas/run.ts';
@@ -200,7 +201,7 @@ export const resolve =
         shardSize: filled.shardSize,
         onFailure: input.onFailure,
         ...(price && { price }),
-        fresh: { fresh: { ...filled.model, vocabSize: tokenizer.pieces.length }, tokenizer },
+        fresh: { fresh: { ...filled.model, vocabSize: tokenizerSize(tokenizer) }, tokenizer },
         ...sources,
         shardsInFlight: deps.shardsInFlight,
         fanOutAbove: deps.fanOutAbove,

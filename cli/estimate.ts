@@ -4,6 +4,7 @@
  * is taken to be as long as is waited for, no iteration to stop early. Within a factor of two or three, not better.
  */
 import type { Plan } from '../activities/resolve.ts';
+import { tokenizerSize } from '../schemas/checkpoint.ts';
 import type { RunDocument } from '../schemas/run.ts';
 import type { StageKind } from '../schemas/stage.ts';
 import { heldOutRows, longestCompletion } from './plan-sizes.ts';
@@ -62,7 +63,7 @@ export function speedsOf(
 
 export function estimate(plan: Omit<Plan, 'recipe'>, documents: RunDocument[]): Estimate {
   const { filled, task, parameters: taskParameters } = plan;
-  const vocabSize = task.tokenizer(taskParameters).pieces.length;
+  const vocabSize = tokenizerSize(task.tokenizer(taskParameters));
   const parameters = parameterCount({ ...filled.model, vocabSize });
   const longest = longestCompletion(task, taskParameters);
   const sequence = Math.min(filled.model.context, longest + 16);

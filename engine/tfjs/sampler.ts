@@ -17,7 +17,7 @@ import { pick } from './pick.ts';
 import { free, read, type Handle } from './raw.ts';
 import { uniform } from './rng.ts';
 import type { Checkpoint } from './safetensors.ts';
-import { PieceTokenizer } from './tokenizer.ts';
+import { openTokenizer, type Tokenizer } from './tokenizer.ts';
 
 const PROGRESS_MS = 500;
 /** Caches of one wave together, at their rows' full length. */
@@ -50,12 +50,12 @@ const running = (job: Job): boolean => job.finish === undefined;
 
 export class Sampler {
   readonly #decoder: Decoder;
-  readonly #tokenizer: PieceTokenizer;
+  readonly #tokenizer: Tokenizer;
   /** The prefix used last: shards of a stage share it. */
   #prefix: { text: string; shared: SharedPrefix } | undefined;
 
   constructor(model: Checkpoint) {
-    this.#tokenizer = new PieceTokenizer(model.tokenizer);
+    this.#tokenizer = openTokenizer(model.tokenizer);
     this.#decoder = new Decoder(model);
   }
 
@@ -67,7 +67,7 @@ export class Sampler {
     { rows, sampling, prefix = '' }: Omit<SampleRequest, 'model'>,
     { signal, onProgress }: EngineControl = {},
   ): Promise<Completion[]> {
-    const before = this.#tokenizer.encode(prefix);
+    const before = [...this.#tokenizer.begin, ...this.#tokenizer.encode(prefix)];
     const jobs = rows.map((row, index): Job => {
       const prompt = this.#tokenizer.encode(row.prompt);
       const fits = before.length + prompt.length + row.maxNewTokens <= this.#decoder.config.context;
@@ -195,7 +195,6 @@ export class Sampler {
 
   /** Picks the next token of every running row from what a pass gave, which it frees. */
   #take({ jobs, last }: Batch, result: Handle, { sampling, meter }: Run): void {
-    const { end } = this.#tokenizer;
     const vocab = this.#decoder.config.vocabSize;
     const values = read(result);
     free(result);
@@ -207,7 +206,7 @@ export class Sampler {
       job.sampled.push(id);
       last[slot] = id;
       meter.tokens++;
-      if (id === end) job.finish = 'stop';
+      if (this.#tokenizer.isEnd(id)) job.finish = 'stop';
       else if (job.sampled.length >= job.row.maxNewTokens) job.finish = 'length';
       if (!running(job)) meter.done++;
     }
