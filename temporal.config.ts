@@ -109,6 +109,9 @@ export const settings = {
   } satisfies Record<string, EngineSettings> as Record<string, EngineSettings>,
   defaultEngine: env.STARTRAIL_ENGINE ?? 'tfjs',
 
+  /** Pretrained models that runs may name (`"model": "smollm2"`): GGUF files, folders of the Hub; docs/howto/pretrained-models.md. */
+  models: path.resolve(env.STARTRAIL_MODELS ?? 'models'),
+
   /** Files and folders of problems that runs may name (`"problems": {"root": "inbox"}`); docs/howto/nightly.md. */
   dataRoots: { inbox: path.resolve(env.STARTRAIL_INBOX ?? 'problems') } as Record<string, string>,
 

@@ -1,7 +1,7 @@
 /** What activities are given by the worker: interfaces only, so that tests can put anything behind them. */
-import type { Engine, EngineControl } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Models } from '../engine/models.ts';
 import type { Price } from '../schemas/budget.ts';
-import type { DecoderConfig } from '../schemas/checkpoint.ts';
 import type { Notice } from '../schemas/notice.ts';
 import type { Recipe } from '../schemas/recipe.ts';
 import type { StageRule } from '../schemas/run.ts';
@@ -21,15 +21,6 @@ export interface Span {
   seconds: number;
 }
 
-/** Pretrained models by the names runs may use. Its methods throw EngineError `CheckpointInvalid`. */
-export interface Models {
-  names: string[];
-  /** What the files describe, without their weights, and a digest over all of them. */
-  inspect(name: string): Promise<{ config: DecoderConfig; files: string }>;
-  /** Writes it as a checkpoint. */
-  import(name: string, outputPath: string, control: EngineControl): Promise<{ weightsDigest: string }>;
-}
-
 export interface Dependencies {
   store: Store;
   /** Engines by the names runs may use. */
@@ -38,6 +29,7 @@ export interface Dependencies {
   defaultEngine: string;
   /** What an engine costs, where its settings say so. */
   price?(engine: string): Price | undefined;
+  /** Pretrained models by the names runs may use. */
   models?: Models;
   recipe(id: string): Recipe | undefined;
   recipeIds: string[];

@@ -16,7 +16,7 @@ import type { StageOptions } from '../schemas/stage.ts';
 import { DecoderConfig } from '../schemas/checkpoint.ts';
 import type { FieldProblem } from './failures.ts';
 
-export type Origin = 'kind' | 'recipe' | 'task' | 'input' | 'set';
+export type Origin = 'kind' | 'recipe' | 'task' | 'model' | 'input' | 'set';
 type Layer = [Origin, Record<string, unknown> | undefined];
 
 export interface Filled {
@@ -42,6 +42,8 @@ interface Group {
 export function fillOptions(asked: {
   recipe: Recipe;
   defaults: TaskDefaults;
+  /** Shape of the pretrained model that the run starts from; then nothing makes or trains a base. */
+  pretrained?: DecoderConfig | undefined;
   iterations?: number | undefined;
   shardSize?: number | undefined;
   set: Record<string, unknown>;
@@ -57,7 +59,12 @@ export function fillOptions(asked: {
     ],
   }));
   groups.push({ path: 'base', schema: STAGES['fine-tune'].options, layers: [['task', defaults.base]] });
-  groups.push({ path: 'model', schema: ModelShape, layers: [['task', defaults.model]] });
+  const { vocabSize: _, ...shape } = asked.pretrained ?? { vocabSize: 0 };
+  groups.push({
+    path: 'model',
+    schema: ModelShape,
+    layers: [asked.pretrained ? ['model', shape] : ['task', defaults.model]],
+  });
   groups.push({ path: 'heldOut', schema: HeldOut, layers: [['task', defaults.heldOut]] });
   groups.push({
     path: 'stop',
@@ -81,6 +88,12 @@ export function fillOptions(asked: {
   });
 
   const problems = applySet(groups, asked.set);
+  if (asked.pretrained)
+    for (const path of Object.keys(asked.set).filter((one) => /^(base|model)\./.test(one)))
+      problems.push({
+        field: `set.${path}`,
+        message: 'a pretrained model is taken as it is; leave this out, or model',
+      });
   const origins: Filled['origins'] = {};
   const values = new Map<string, unknown>();
   for (const group of groups) {

@@ -3,12 +3,13 @@
  * checked, pins digests and the engine's fingerprint. What it returns stands in history, so a replay never depends on
  * today's defaults. Bad input fails at once as `InvalidInput` with every field that is wrong, before an engine is started.
  */
+import { tokenizerSize } from '../schemas/checkpoint.ts';
 import { notCalled } from '../schemas/nearest.ts';
 import { checkAdapters, checkRecipe, Recipe } from '../schemas/recipe.ts';
 import type { HeldOut, ResolvedRun, RunInput } from '../schemas/run.ts';
 import { RunId } from '../schemas/run.ts';
 import type { Problem } from '../schemas/problem.ts';
-import type { Rows, RunContext } from '../schemas/stage.ts';
+import type { PretrainedModel, Rows, RunContext } from '../schemas/stage.ts';
 import type { Store } from '../store/store.ts';
 import { writeRows } from '../store/rows.ts';
 import { tokenizerOf } from '../tasks/task.ts';
@@ -29,13 +30,30 @@ export interface Plan {
   task: Task;
   parameters: Record<string, unknown>;
   engine: string;
+  /** The model that the run starts from, where it is not made from scratch. */
+  pretrained: PretrainedModel | undefined;
+  vocabSize: number;
   filled: Filled;
+}
+
+/** The pretrained model that an input names. Throws InvalidInput; EngineError where its files are at fault. */
+export async function modelOf(
+  { models }: Pick<Dependencies, 'models'>,
+  { model }: RunInput,
+): Promise<PretrainedModel | undefined> {
+  if (model === undefined) return undefined;
+  if (!models?.names.includes(model))
+    throw invalidInput([
+      { field: 'model', message: notCalled('pretrained model on this worker', model, models?.names ?? []) },
+    ]);
+  return { pretrained: model, ...(await models.inspect(model)) };
 }
 
 /** Everything about an input that can be known without an engine or a store. Throws InvalidInput. */
 export function planRun(
   deps: Pick<Dependencies, 'recipe' | 'recipeIds' | 'task' | 'taskIds' | 'engineNames' | 'defaultEngine'>,
   input: RunInput,
+  pretrained?: PretrainedModel,
 ): Plan {
   const problems: FieldProblem[] = [];
   const unknown = (field: string, found: string, what: string, choices: string[]) =>
@@ -53,7 +71,7 @@ export function planRun(
     delete set[path];
   }
   if (!task || !recipe) throw invalidInput(problems);
-  if (!task.tokenizer)
+  if (!task.tokenizer && !pretrained)
     throw invalidInput([
       ...problems,
       { field: 'model', message: `task ${task.id} needs a pretrained model; give --model <name>` },
@@ -64,6 +82,7 @@ export function planRun(
   const options = fillOptions({
     recipe,
     defaults: task.defaults(recipe, parameters),
+    pretrained: pretrained?.config,
     iterations: input.iterations,
     shardSize: input.shardSize,
     set,
@@ -75,7 +94,8 @@ export function planRun(
     problems.push(...(task.check?.(parameters, { contextTokens: filled.model.context }) ?? []));
   }
   if (!filled || problems.length > 0) throw invalidInput(problems);
-  return { recipe, task, parameters, engine, filled };
+  const vocabSize = pretrained?.config.vocabSize ?? tokenizerSize(tokenizerOf(task, parameters));
+  return { recipe, task, parameters, engine, pretrained, vocabSize, filled };
 }
 
 function findRecipe(
@@ -156,14 +176,16 @@ export async function writeSources(
   };
 }
 
-/** The graph that makes iteration 0: a base trained from scratch on the seed triples, and its evaluation. */
-export function prepareRecipe(filled: Filled): Recipe {
+/** The graph that makes iteration 0: a base trained from scratch on the seed triples, or imported, and its evaluation. */
+export function prepareRecipe(filled: Filled, pretrained: boolean): Recipe {
   const scored = filled.recipe.stop.plateau.split('.')[0] as string;
   return {
     id: 'prepare',
     source: '',
     stages: {
-      base: { use: 'fine-tune', in: { seeds: '$seeds', from: '$fresh' }, with: filled.base },
+      base: pretrained
+        ? { use: 'import', in: { from: '$fresh' }, with: {} }
+        : { use: 'fine-tune', in: { seeds: '$seeds', from: '$fresh' }, with: filled.base },
       [scored]: { use: 'evaluate', in: { model: 'base', dev: '$dev', test: '$test' }, with: {} },
     },
     carry: { model: 'base' },
@@ -180,7 +202,11 @@ export const resolve =
         throw invalidInput([
           { field: 'workflowId', message: `"${runId}" can't name a run; use letters, digits, dots, dashes` },
         ]);
-      const { task, parameters, engine, filled } = planRun(deps, input);
+      const { task, parameters, engine, pretrained, vocabSize, filled } = planRun(
+        deps,
+        input,
+        await modelOf(deps, input),
+      );
       const price = deps.price?.(engine);
       if (filled.recipe.stop.budget?.money !== undefined && !price)
         throw invalidInput([
@@ -189,7 +215,6 @@ export const resolve =
             message: `engine ${engine} has no price; declare one in temporal.config.ts (engines.${engine}.price), or give the budget in tokens or wallMinutes`,
           },
         ]);
-      const tokenizer = tokenizerOf(task, parameters);
       const source = input.problems && (await snapshotProblems(deps, task, input.problems, input.gate ?? false));
       const dataset = source ? undefined : await snapshotDataset(deps, task, parameters);
       const seen = await taskOfRun(deps.store, task, { source, dataset, ...(input.gate && { gate: true as const }) });
@@ -215,12 +240,12 @@ export const resolve =
       return {
         context,
         recipe: filled.recipe,
-        prepare: prepareRecipe(filled),
+        prepare: prepareRecipe(filled, pretrained !== undefined),
         iterations: filled.iterations,
         shardSize: filled.shardSize,
         onFailure: input.onFailure,
         ...(price && { price }),
-        fresh: { fresh: { ...filled.model, vocabSize: tokenizer.pieces.length }, tokenizer },
+        fresh: pretrained ?? { fresh: { ...filled.model, vocabSize }, tokenizer: tokenizerOf(task, parameters) },
         ...sources,
         shardsInFlight: deps.shardsInFlight,
         fanOutAbove: deps.fanOutAbove,

@@ -55,6 +55,7 @@ export async function sampleRationales(shard: SamplingShard, plan: SamplingPlan)
       {
         model,
         ...(prefix !== '' && { prefix }),
+        ...(task.stop && { stop: task.stop }),
         sampling: { temperature: plan.temperature, topP: plan.topP },
         rows: wanted.map(({ problem, sample }) => ({
           prompt: plan.hinted ? task.prompt.hinted(problem) : task.prompt.free(problem),

@@ -14,12 +14,12 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { DecoderConfig, type TokenizerSpec } from '../schemas/checkpoint.ts';
+import { DecoderConfig, tokenizerSize, type TokenizerSpec } from '../schemas/checkpoint.ts';
 import { createHostedEngine } from '../engine/host.ts';
 import { createLanedEngine } from '../engine/lanes.ts';
 import { createTfjsEngine } from '../engine/tfjs/engine.ts';
 import { parameterShapes } from '../engine/tfjs/parameters.ts';
-import { PieceTokenizer } from '../engine/tfjs/tokenizer.ts';
+import { openTokenizer } from '../engine/tfjs/tokenizer.ts';
 import type { Checkpoint } from '../engine/tfjs/safetensors.ts';
 import addition from '../tasks/addition.ts';
 import { tokenizerOf } from '../tasks/task.ts';
@@ -45,7 +45,7 @@ const lanes = Number(args.lanes);
 const tokenizer = tokenizerOf(addition, { digits: 5 });
 const SHAPES: Record<string, DecoderConfig> = {
   tiny: DecoderConfig.parse({
-    vocabSize: tokenizer.pieces.length,
+    vocabSize: tokenizerSize(tokenizer),
     ...{ dModel: 64, layers: 3, heads: 4, dFF: 256, activation: 'relu', context: 512 },
   }),
   // HuggingFaceTB/SmolLM2-135M, config.json
@@ -77,7 +77,7 @@ const shots = [4, 3, 9, 2, 8, 7].map(
   (n) => `${addition.prompt.free(problem(n))}${addition.goldCompletion(problem(n))}\n`,
 );
 const prefix = args.prefix ? shots.join('') : '';
-const pieces = new PieceTokenizer(tokenizer);
+const pieces = openTokenizer(tokenizer);
 const rows = Array.from({ length: Number(args.rows ?? (args.prefix ? 256 : 64)) }, (_, n) => {
   const gold = pieces.encode(addition.goldCompletion(problem(n))).length + 1;
   const plain = `${'1234567890+12345'.slice(0, 16)}`;
@@ -89,8 +89,7 @@ const rows = Array.from({ length: Number(args.rows ?? (args.prefix ? 256 : 64)) 
 });
 
 const files = modelFolder();
-const spec = { ...tokenizer, pieces: [...tokenizer.pieces] };
-const checkpoint = await files.save(model(spec));
+const checkpoint = await files.save(model(tokenizer));
 const lane = (count: number) => createHostedEngine({ entry: 'tfjs', threads: count, hungAfterMs: 600_000 });
 const hosted = Array.from({ length: lanes }, () => lane(Math.max(1, Math.floor(threads / lanes))));
 const engine = lanes === 0 ? createTfjsEngine() : createLanedEngine({ sampling: hosted, training: hosted[0]! });

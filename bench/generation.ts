@@ -12,7 +12,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DecoderConfig } from '../schemas/checkpoint.ts';
-import { PieceTokenizer } from '../engine/tfjs/tokenizer.ts';
+import { openTokenizer } from '../engine/tfjs/tokenizer.ts';
 import { Contestant } from './contestant.ts';
 import { measureSides } from './interleave.ts';
 import type { Workload } from './prompts.ts';
@@ -55,7 +55,7 @@ export function generationOrder(
   { ends, ...shape }: GenerationShape,
   { folder, threads }: BenchContext,
 ): string {
-  const tokenizer = new PieceTokenizer(model.tokenizer);
+  const tokenizer = openTokenizer(model.tokenizer);
   // Tokenised apart, as the engine does it.
   const before = tokenizer.encode(prefix);
   const order: GenerationOrder = {

@@ -7,7 +7,7 @@
  */
 import path from 'node:path';
 import { DecoderConfig } from '../schemas/checkpoint.ts';
-import type { TokenizerSpec } from '../schemas/checkpoint.ts';
+import type { PiecesSpec, TokenizerSpec } from '../schemas/checkpoint.ts';
 import { parameterShapes } from '../engine/tfjs/parameters.ts';
 import { weightsDigest, writeCheckpoint } from '../engine/tfjs/safetensors.ts';
 import type { NamedTensor } from '../engine/tfjs/safetensors.ts';
@@ -93,6 +93,6 @@ export async function save(
 }
 
 /** A vocabulary whose text is unambiguous at any size: piece i is `⟨i⟩`. Ids 0 and 1 are padding and end. */
-export function numberedPieces(size: number): TokenizerSpec {
+export function numberedPieces(size: number): PiecesSpec {
   return { kind: 'pieces', pieces: Array.from({ length: size }, (_, id) => `⟨${id}⟩`), pad: 0, end: 1 };
 }

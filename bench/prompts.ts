@@ -12,7 +12,7 @@ import path from 'node:path';
 import { createHostedEngine } from '../engine/host.ts';
 import { TRAINER_VERSION } from '../engine/tfjs/optimizer.ts';
 import { readCheckpoint, weightsDigest } from '../engine/tfjs/safetensors.ts';
-import { DecoderConfig, TrainSchedule } from '../schemas/checkpoint.ts';
+import { DecoderConfig, tokenizerSize, TrainSchedule } from '../schemas/checkpoint.ts';
 import type { Problem } from '../schemas/problem.ts';
 import addition from '../tasks/addition.ts';
 import { tokenizerOf } from '../tasks/task.ts';
@@ -62,7 +62,7 @@ export interface Workload {
 export async function tinyWorkload(count: number, { threads, say }: BenchContext): Promise<Workload> {
   const prefix = sixShots();
   const tokenizer = tokenizerOf(addition, PARAMETERS);
-  const config = DecoderConfig.parse({ ...TINY, vocabSize: tokenizer.pieces.length });
+  const config = DecoderConfig.parse({ ...TINY, vocabSize: tokenizerSize(tokenizer) });
   const schedule = TrainSchedule.parse({
     ...{ steps: STEPS, learningRate: 3e-3, warmupSteps: 30, decay: 'linear', batchSize: 16, clipNorm: 1, beta2: 0.98 },
   });

@@ -21,7 +21,7 @@ async function earlierRuns(home: string): Promise<RunDocument[]> {
 
 export async function dryRun(context: Context, input: RunInput): Promise<number> {
   const { terminal } = context;
-  const plan = planInput(input);
+  const plan = await planInput(input);
   const cost = estimate(plan, await earlierRuns(context.home));
   const { recipe, iterations, shardSize, model, base, origins } = plan.filled;
   terminal.say(`${recipe.id} on ${plan.task.id}, seed ${input.seed}, engine ${plan.engine}`);

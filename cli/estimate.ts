@@ -7,7 +7,6 @@ import type { Plan } from '../activities/resolve.ts';
 import type { RunDocument } from '../schemas/run.ts';
 import { shapeOf } from '../schemas/stage.ts';
 import type { StageKind } from '../schemas/stage.ts';
-import { tokenizerOf } from '../tasks/task.ts';
 import { heldOutRows, longestCompletion } from './plan-sizes.ts';
 
 export interface Estimate {
@@ -39,7 +38,7 @@ const RESIDENT_BYTES = 900e6;
 
 /** Tokens a second of earlier runs with this task and this shape of model; undefined if there are none. */
 export function speedsOf(
-  plan: Omit<Plan, 'recipe'>,
+  plan: Omit<Plan, 'recipe' | 'pretrained'>,
   documents: RunDocument[],
 ): { sample: number; train: number } | undefined {
   const sums = { sample: { tokens: 0, seconds: 0 }, train: { tokens: 0, seconds: 0 } };
@@ -62,9 +61,9 @@ export function speedsOf(
   return { sample: sample.tokens / sample.seconds, train: train.tokens / train.seconds };
 }
 
-export function estimate(plan: Omit<Plan, 'recipe'>, documents: RunDocument[]): Estimate {
+export function estimate(plan: Omit<Plan, 'recipe' | 'pretrained'>, documents: RunDocument[]): Estimate {
   const { filled, task, parameters: taskParameters } = plan;
-  const vocabSize = tokenizerOf(task, taskParameters).pieces.length;
+  const { vocabSize } = plan;
   const parameters = parameterCount({ ...filled.model, vocabSize });
   const longest = longestCompletion(task, taskParameters);
   const sequence = Math.min(filled.model.context, longest + 16);

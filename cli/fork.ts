@@ -13,6 +13,7 @@ import { followToEnd } from './finish.ts';
 import { checkEngine } from './parts.ts';
 import type { Context } from './parts.ts';
 import { asInput } from './plan.ts';
+import { shapeOf } from '../schemas/stage.ts';
 import { resolvedRun, reusedLine, storedRun } from './recorded.ts';
 import { beginRun } from './start.ts';
 
@@ -49,12 +50,14 @@ export async function fork(context: Context, origin: string, options: ForkOption
   const { terminal } = context;
   const { store, document } = await storedRun(context, origin);
   const input = forkInput(document, options);
-  const { filled, shared } = asInput(() => planFork(resolvedRun(document), input));
-  const { parameters, engine } = resolvedRun(document).resolved.context;
+  const { filled, shared } = await asInput(() => planFork(resolvedRun(document), input));
+  const { context: before, fresh } = resolvedRun(document).resolved;
+  const { parameters, engine } = before;
   checkEngine(context, engine);
   // As for a run of its own, though a part of it is shared; a task that only the workers have is not known here.
   const task = taskById(document.task);
-  checkDisk(context.home, task ? estimate({ filled, task, parameters, engine }, []).diskBytes : 0);
+  const { vocabSize } = shapeOf(fresh);
+  checkDisk(context.home, task ? estimate({ filled, task, parameters, engine, vocabSize }, []).diskBytes : 0);
   const taken = await runIds(store);
   const choose = (names: string[]) => chooseForkId(origin, options.from, names);
   const { session, runId, leaving } = await beginRun(context, 'fork', input, { wanted: options.runId, choose, taken });

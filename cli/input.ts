@@ -20,6 +20,7 @@ export interface RunOptions {
   set?: [string, unknown][];
   onFailure?: 'wait' | 'fail';
   engine?: string;
+  model?: string;
 }
 
 const DEFAULTS = { task: 'addition', recipe: 'star' };
@@ -124,6 +125,7 @@ export function runInput(name: string, options: RunOptions, names: Names): RunIn
       shardSize: options.shardSize,
       onFailure: options.onFailure,
       engine: options.engine,
+      model: options.model,
     }).filter(([, value]) => value !== undefined),
   );
   const inner = (key: string) => (typeof from[key] === 'object' && from[key] !== null ? from[key] : {});

@@ -3,8 +3,9 @@
  * wrong is told here with exit 2; a run that is started from elsewhere is told by the workflow, by the same function.
  */
 import { ApplicationFailure } from '@temporalio/common';
-import { planRun } from '../activities/resolve.ts';
+import { modelOf, planRun } from '../activities/resolve.ts';
 import type { Plan } from '../activities/resolve.ts';
+import { openModels } from '../engine/models.ts';
 import { recipeById, recipeIds } from '../recipes/index.ts';
 import type { RunInput } from '../schemas/run.ts';
 import { taskById, taskIds } from '../tasks/index.ts';
@@ -12,9 +13,9 @@ import { settings } from '../temporal.config.ts';
 import { CliError, EXIT } from './exit.ts';
 
 /** Runs a check of the worker's here; its InvalidInput becomes exit 2. */
-export function asInput<T>(check: () => T): T {
+export async function asInput<T>(check: () => T | Promise<T>): Promise<T> {
   try {
-    return check();
+    return await check();
   } catch (error) {
     if (!(error instanceof ApplicationFailure) || error.type !== 'InvalidInput') throw error;
     throw new CliError(EXIT.input, 'InvalidInput', error.message, error.details?.[0] ?? null);
@@ -22,8 +23,8 @@ export function asInput<T>(check: () => T): T {
 }
 
 /** Throws InvalidInput (exit 2) with every field that is wrong. */
-export const planInput = (input: RunInput): Plan =>
-  asInput(() =>
+export const planInput = (input: RunInput): Promise<Plan> =>
+  asInput(async () =>
     planRun(
       {
         recipe: recipeById,
@@ -34,5 +35,6 @@ export const planInput = (input: RunInput): Plan =>
         defaultEngine: settings.defaultEngine,
       },
       input,
+      await modelOf({ models: await openModels(settings.models) }, input),
     ),
   );

@@ -69,6 +69,7 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     .option('--run-id <id>', 'its name (<task>-<recipe>-s<seed>-<n>)', runIdArgument)
     .addOption(new Option('--on-failure <what>', 'when an iteration fails').choices(['wait', 'fail']))
     .option('--engine <id>', 'an engine that the worker declares')
+    .option('--model <name>', 'a pretrained model to start from, in the folder STARTRAIL_MODELS (models)')
     .option('--dry-run', 'say what would be done; start nothing')
     .action((what: string, options: RunOptions & { dryRun?: boolean }) =>
       act(async (context) => (await import('./run.ts')).run(context, what, options)),

@@ -15,7 +15,7 @@ export async function run(context: Context, name: string, options: RunOptions & 
   const { terminal } = context;
   const input = runInput(name, options, names());
   if (options.dryRun) return (await import('./dry-run.ts')).dryRun(context, input);
-  const plan = planInput(input);
+  const plan = await planInput(input);
   checkEngine(context, plan.engine);
   checkDisk(context.home, estimate(plan, []).diskBytes);
   prepareHome(context.home);

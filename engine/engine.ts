@@ -52,6 +52,8 @@ export interface SampleRequest {
    */
   prefix?: string;
   rows: SampleRow[];
+  /** Texts that end a completion: it is cut before the first of them, and counts as ended by the model. */
+  stop?: string[];
   sampling: Sampling;
 }
 

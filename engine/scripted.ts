@@ -22,7 +22,7 @@ import type {
 } from './engine.ts';
 import { EngineError } from './engine.ts';
 import { readSafetensors, weightsDigest, writeSafetensors } from './tfjs/safetensors.ts';
-import { PieceTokenizer } from './tfjs/tokenizer.ts';
+import { openTokenizer } from './tfjs/tokenizer.ts';
 
 export interface ScriptedOptions {
   /** The completion's text; the default answers `a+b` right about half the time. Ignore row.seed where sampling is greedy. */
@@ -153,7 +153,7 @@ interface Codec {
 
 /** The checkpoint's tokenizer; without one, code points and 0 as the end. */
 function codec(spec: string | undefined): Codec {
-  if (spec !== undefined) return new PieceTokenizer(TokenizerSpec.parse(JSON.parse(spec)));
+  if (spec !== undefined) return openTokenizer(TokenizerSpec.parse(JSON.parse(spec)));
   return {
     end: 0,
     encode: (text) => Array.from(text, (character) => character.codePointAt(0)!),

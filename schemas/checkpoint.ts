@@ -59,13 +59,39 @@ export type DecoderConfig = z.infer<typeof DecoderConfig>;
  * A fixed list of pieces, matched longest first; id = position. `pad` and `end` are ids outside the text's alphabet.
  * Text that holds a character no piece covers is refused (`TextNotInVocabulary`).
  */
-export const TokenizerSpec = z.strictObject({
+const Pieces = z.strictObject({
   kind: z.literal('pieces'),
   pieces: z.array(z.string().min(1)).min(3),
   pad: z.int().nonnegative(),
   end: z.int().nonnegative(),
 });
+
+/** A pretrained model's own tokenizer, as the Hugging Face Hub keeps it. */
+const HuggingFace = z.strictObject({
+  kind: z.literal('huggingface'),
+  /** The contents of tokenizer.json. */
+  tokenizer: z.string().min(2),
+  /** Count of ids: one more than the highest. */
+  size: z.int().min(3),
+  pad: z.int().nonnegative(),
+  /** What a finished text ends with; a fine-tune appends it. */
+  end: z.int().nonnegative(),
+  /** Further ids that end a text. */
+  ends: z.array(z.int().nonnegative()).optional(),
+  /** Put before every prompt. */
+  begin: z.int().nonnegative().optional(),
+  /** Jinja template that makes a prompt of messages. */
+  chatTemplate: z.string().optional(),
+});
+
+/** How text becomes ids and ids text. */
+export const TokenizerSpec = z.discriminatedUnion('kind', [Pieces, HuggingFace]);
 export type TokenizerSpec = z.infer<typeof TokenizerSpec>;
+export type PiecesSpec = z.infer<typeof Pieces>;
+export type HuggingFaceSpec = z.infer<typeof HuggingFace>;
+
+/** Count of a tokenizer's ids, pad and end included: the least vocabulary of a model that it fits. */
+export const tokenizerSize = (spec: TokenizerSpec): number => (spec.kind === 'pieces' ? spec.pieces.length : spec.size);
 
 const WholeModel = z.strictObject({
   checkpoint: ArtifactRef,

@@ -14,6 +14,7 @@ import { loadKeys } from '../connection/keys.ts';
 import { loadTarget, plainTarget } from '../connection/profile.ts';
 import type { Target } from '../connection/profile.ts';
 import type { Engine } from '../engine/engine.ts';
+import { openModels } from '../engine/models.ts';
 import { Price } from '../schemas/budget.ts';
 import { recipeById, recipeIds } from '../recipes/index.ts';
 import { openStore } from '../store/open.ts';
@@ -96,6 +97,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     recipeIds: recipeIds(),
     task: taskById,
     taskIds: taskIds(),
+    models: await openModels(settings.models),
     dataRoots: settings.dataRoots,
     datasets: settings.datasets,
     rules: stageRules,

@@ -15,7 +15,7 @@ import { z } from 'zod';
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import { EngineError } from '../engine.ts';
 import { uniform } from './rng.ts';
-import type { PieceTokenizer } from './tokenizer.ts';
+import type { Tokenizer } from './tokenizer.ts';
 
 /** One sequence: prompt, then completion. */
 export interface TokenRow {
@@ -35,7 +35,7 @@ const Row = z.strictObject({
  * @throws EngineError TrainingDataInvalid (malformed, empty, longer than the context; the row is named, first = 0) or
  * TextNotInVocabulary.
  */
-export async function readRows(file: string, tokenizer: PieceTokenizer, config: DecoderConfig): Promise<TokenRow[]> {
+export async function readRows(file: string, tokenizer: Tokenizer, config: DecoderConfig): Promise<TokenRow[]> {
   const rows: TokenRow[] = [];
   const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity });
   for await (const line of lines) {
@@ -61,7 +61,7 @@ export async function readRows(file: string, tokenizer: PieceTokenizer, config: 
         throw new EngineError(error.code, `${file}: row ${index}: ${error.sentence}`);
       }
     };
-    const prompt = encode(parsed.data.prompt);
+    const prompt = [...tokenizer.begin, ...encode(parsed.data.prompt)];
     const completion = parsed.data.completionTokens ?? [...encode(parsed.data.completion), tokenizer.end];
     const tokens = Int32Array.of(...prompt, ...completion);
     if (tokens.length > config.context) {

@@ -5,7 +5,7 @@
  *
  * With activation `relu` there is no gate: only `up_proj` and `down_proj` (Llama itself always has the gate).
  */
-import type { DecoderConfig, TokenizerSpec } from '../../schemas/checkpoint.ts';
+import { tokenizerSize, type DecoderConfig, type TokenizerSpec } from '../../schemas/checkpoint.ts';
 
 /** Name and shape of one tensor; projections are [out, in]. */
 export interface ParameterShape {
@@ -46,8 +46,8 @@ export function architectureFault(config: DecoderConfig, tokenizer: TokenizerSpe
   if (heads % kvHeadsOf(config) !== 0) {
     return `heads ${heads} is not a multiple of kvHeads ${kvHeadsOf(config)}: each group of query heads shares one key head`;
   }
-  if (tokenizer.pieces.length > vocabSize) {
-    return `the tokenizer has ${tokenizer.pieces.length} pieces, the model a vocabulary of ${vocabSize}`;
+  if (tokenizerSize(tokenizer) > vocabSize) {
+    return `the tokenizer has ${tokenizerSize(tokenizer)} pieces, the model a vocabulary of ${vocabSize}`;
   }
   for (const special of ['pad', 'end'] as const) {
     if (tokenizer[special] >= vocabSize) {

@@ -17,7 +17,8 @@ import { pick } from './pick.ts';
 import { free, read, type Handle } from './raw.ts';
 import { uniform } from './rng.ts';
 import type { Checkpoint } from './safetensors.ts';
-import { PieceTokenizer } from './tokenizer.ts';
+import { StopTexts } from './stop.ts';
+import { openTokenizer, type Tokenizer } from './tokenizer.ts';
 
 const PROGRESS_MS = 500;
 /** Caches of one wave together, at their rows' full length. */
@@ -41,6 +42,7 @@ interface Batch {
 
 interface Run {
   sampling: SampleRequest['sampling'];
+  stops: StopTexts;
   meter: Meter;
   signal: AbortSignal | undefined;
   prefix: SharedPrefix | undefined;
@@ -50,12 +52,12 @@ const running = (job: Job): boolean => job.finish === undefined;
 
 export class Sampler {
   readonly #decoder: Decoder;
-  readonly #tokenizer: PieceTokenizer;
+  readonly #tokenizer: Tokenizer;
   /** The prefix used last: shards of a stage share it. */
   #prefix: { text: string; shared: SharedPrefix } | undefined;
 
   constructor(model: Checkpoint) {
-    this.#tokenizer = new PieceTokenizer(model.tokenizer);
+    this.#tokenizer = openTokenizer(model.tokenizer);
     this.#decoder = new Decoder(model);
   }
 
@@ -64,26 +66,23 @@ export class Sampler {
    * @throws EngineError `TextNotInVocabulary`; the signal's reason where it aborts.
    */
   async sample(
-    { rows, sampling, prefix = '' }: Omit<SampleRequest, 'model'>,
+    { rows, sampling, prefix = '', stop = [] }: Omit<SampleRequest, 'model'>,
     { signal, onProgress }: EngineControl = {},
   ): Promise<Completion[]> {
-    const before = this.#tokenizer.encode(prefix);
+    const before = [...this.#tokenizer.begin, ...this.#tokenizer.encode(prefix)];
     const jobs = rows.map((row, index): Job => {
       const prompt = this.#tokenizer.encode(row.prompt);
       const fits = before.length + prompt.length + row.maxNewTokens <= this.#decoder.config.context;
       const finish = !fits ? 'overflow' : row.maxNewTokens <= 0 ? 'length' : undefined;
       return { index, row, prompt, sampled: [], finish };
     });
+    const stops = new StopTexts(this.#tokenizer, stop);
     const meter = new Meter(jobs, onProgress);
     const open = jobs.filter(running);
     const shared = open.length === 0 || before.length === 0 ? undefined : this.#openPrefix(prefix, before);
-    for (const wave of this.#waves(open)) await this.#runWave(wave, { sampling, meter, signal, prefix: shared });
+    for (const wave of this.#waves(open)) await this.#runWave(wave, { sampling, stops, meter, signal, prefix: shared });
     meter.report(true);
-    return jobs.map(({ sampled, finish }) => ({
-      tokenIds: sampled,
-      text: this.#tokenizer.decode(sampled),
-      finish: finish ?? 'length',
-    }));
+    return jobs.map(({ sampled, finish }) => ({ ...stops.cut(sampled), finish: finish ?? 'length' }));
   }
 
   close(): void {
@@ -194,8 +193,7 @@ export class Sampler {
   }
 
   /** Picks the next token of every running row from what a pass gave, which it frees. */
-  #take({ jobs, last }: Batch, result: Handle, { sampling, meter }: Run): void {
-    const { end } = this.#tokenizer;
+  #take({ jobs, last }: Batch, result: Handle, { sampling, stops, meter }: Run): void {
     const vocab = this.#decoder.config.vocabSize;
     const values = read(result);
     free(result);
@@ -207,7 +205,7 @@ export class Sampler {
       job.sampled.push(id);
       last[slot] = id;
       meter.tokens++;
-      if (id === end) job.finish = 'stop';
+      if (this.#tokenizer.isEnd(id) || stops.reached(job.sampled)) job.finish = 'stop';
       else if (job.sampled.length >= job.row.maxNewTokens) job.finish = 'length';
       if (!running(job)) meter.done++;
     }

@@ -8,7 +8,7 @@
  * What is left is as if the model had ended there, so that it learns to: its own tokens up to the stop, and the end token. Where
  * a token holds the stop's first character and text before it, the text that is left is tokenised anew.
  */
-import type { PieceTokenizer as Tokenizer } from './tokenizer.ts';
+import type { Tokenizer } from './tokenizer.ts';
 
 /** A character may be spread over this many tokens. */
 const TOKENS_OF_A_CHARACTER = 4;

@@ -1,15 +1,44 @@
 /**
+ * Text to ids and back.
+ *
+ *   const tokenizer = openTokenizer(model.tokenizer);
+ *   tokenizer.decode(tokenizer.encode('12+3='))      // '12+3='
+ *
+ * Two kinds: a fixed list of pieces, here, and a pretrained model's own (pretrained/tokenizer.ts).
+ */
+import type { PiecesSpec, TokenizerSpec } from '../../schemas/checkpoint.ts';
+import { EngineError } from '../engine.ts';
+import { PretrainedTokenizer } from './pretrained/tokenizer.ts';
+
+export interface Tokenizer {
+  readonly pad: number;
+  /** What a finished text ends with. */
+  readonly end: number;
+  /** What stands before every prompt; mostly nothing. */
+  readonly begin: readonly number[];
+  /** Count of ids, pad and end included. */
+  readonly size: number;
+  /**
+   * The ids of `text`, without begin and end.
+   * @throws EngineError `TextNotInVocabulary`.
+   */
+  encode(text: string): number[];
+  /** The text of `ids`; pad, end and ids that stand for no text print nothing. */
+  decode(ids: readonly number[]): string;
+  /** Whether a text is finished with `id`: `end`, or another id that the model ends with. */
+  isEnd(id: number): boolean;
+}
+
+export const openTokenizer = (spec: TokenizerSpec): Tokenizer =>
+  spec.kind === 'pieces' ? new PieceTokenizer(spec) : new PretrainedTokenizer(spec);
+
+/**
  * A fixed list of pieces, matched longest first.
  *
  * Example: pieces `['<pad>', '<end>', '1', '12']` read `121` as [3, 2]. The pieces at `pad` and `end` stand for ids outside
- * the text: they are never matched in it and never printed.
- *
- * Limits: no merges and no normalisation; a pretrained model needs another tokenizer.
+ * the text: they are never matched in it and never printed. Limits: no merges and no normalisation.
  */
-import type { TokenizerSpec } from '../../schemas/checkpoint.ts';
-import { EngineError } from '../engine.ts';
-
-export class PieceTokenizer {
+export class PieceTokenizer implements Tokenizer {
   /** id of each piece that may stand in text. */
   readonly #ids = new Map<string, number>();
   /** Lengths (UTF-16 units) that occur, longest first, by the piece's first unit: most texts need one look-up a token. */
@@ -17,10 +46,10 @@ export class PieceTokenizer {
   readonly #pieces: readonly string[];
   readonly pad: number;
   readonly end: number;
-  /** Count of ids, pad and end included. */
+  readonly begin = [];
   readonly size: number;
 
-  constructor(spec: TokenizerSpec) {
+  constructor(spec: PiecesSpec) {
     this.#pieces = spec.pieces;
     this.pad = spec.pad;
     this.end = spec.end;
@@ -39,10 +68,7 @@ export class PieceTokenizer {
     }
   }
 
-  /**
-   * The ids of `text`, without an end token.
-   * @throws EngineError `TextNotInVocabulary` at the first character that no piece covers.
-   */
+  /** @throws EngineError `TextNotInVocabulary` at the first character that no piece covers. */
   encode(text: string): number[] {
     const ids: number[] = [];
     let at = 0;
@@ -59,11 +85,14 @@ export class PieceTokenizer {
     return ids;
   }
 
-  /** The text of `ids`; pad, end and ids outside the list print nothing. */
   decode(ids: readonly number[]): string {
     let text = '';
     for (const id of ids) if (id !== this.pad && id !== this.end) text += this.#pieces[id] ?? '';
     return text;
+  }
+
+  isEnd(id: number): boolean {
+    return id === this.end;
   }
 
   #uncovered(text: string, at: number): EngineError {

@@ -23,7 +23,7 @@ import { learningRateAt } from './schedule.ts';
 import { SnapshotFolder } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
 import { TrainStep } from './step.ts';
-import { PieceTokenizer } from './tokenizer.ts';
+import { openTokenizer } from './tokenizer.ts';
 
 const PROGRESS_EVERY_MS = 400;
 
@@ -88,7 +88,7 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
     return { weightsDigest: digest, steps: 0, resumedFrom: 0, finalLoss: null, learningRates: [], tokens: 0 };
   }
 
-  const rows = await readRows(request.dataPath, new PieceTokenizer(model.tokenizer), model.config);
+  const rows = await readRows(request.dataPath, openTokenizer(model.tokenizer), model.config);
   const order = new BatchOrder(rows, schedule.batchSize, seed);
   const { layout } = learned;
   const folder = request.resume === undefined ? null : new SnapshotFolder(request.resume);

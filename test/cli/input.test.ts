@@ -90,12 +90,16 @@ describe('what is asked for', () => {
     expect(refusal(() => read('star', { set: [['a', 1], ['a', 2]] })).message).toContain('twice'); // prettier-ignore
   });
 
-  test('what the worker would refuse is refused before anything starts', () => {
-    const plan = (set: [string, unknown][]) => refusal(() => planInput(read('star', { set })));
-    expect(plan([['parameters.digits', 40]]).message).toContain('parameters.digits');
-    expect(plan([['stages.fre.with.temperature', 1]]).message).toContain('stages.free.with.temperature');
-    expect(plan([['stages.batch.with.count', 0]]).message).toContain('count');
-    expect(planInput(read('star')).filled.iterations).toBeGreaterThan(0);
+  test('what the worker would refuse is refused before anything starts', async () => {
+    const plan = (set: [string, unknown][]) =>
+      planInput(read('star', { set })).then(
+        () => new Error('it was not refused'),
+        (error: Error) => error,
+      );
+    expect((await plan([['parameters.digits', 40]])).message).toContain('parameters.digits');
+    expect((await plan([['stages.fre.with.temperature', 1]])).message).toContain('stages.free.with.temperature');
+    expect((await plan([['stages.batch.with.count', 0]])).message).toContain('count');
+    expect((await planInput(read('star'))).filled.iterations).toBeGreaterThan(0);
   });
 });
 

@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { PieceTokenizer } from '../../engine/tfjs/tokenizer.ts';
+import { openTokenizer } from '../../engine/tfjs/tokenizer.ts';
 import { Problem } from '../../schemas/problem.ts';
 import type { Recipe } from '../../schemas/recipe.ts';
 import { TaskDefaults } from '../../schemas/run.ts';
@@ -168,7 +168,7 @@ describe.each(taskIds())('task %s', (id) => {
   it('fits prompts and right completions into tokenizer, token limit and context', () => {
     const { model } = TaskDefaults.parse(task.defaults(RECIPE, parameters));
     if (!task.tokenizer || !model) return; // no model is made from scratch: the limits are those of an imported one
-    const tokenizer = new PieceTokenizer(tokenizerOf(task, parameters));
+    const tokenizer = openTokenizer(tokenizerOf(task, parameters));
     expect(task.check?.(parameters, { contextTokens: model.context }) ?? []).toEqual([]);
     for (const problem of samples) {
       const completion = tokenizer.encode(task.goldCompletion(problem));

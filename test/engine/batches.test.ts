@@ -6,7 +6,7 @@ import { assemble, BatchOrder, epochBatches, readRows } from '../../engine/tfjs/
 import type { TokenRow } from '../../engine/tfjs/batches.ts';
 import { uniform } from '../../engine/tfjs/rng.ts';
 import { learningRateAt } from '../../engine/tfjs/schedule.ts';
-import { PieceTokenizer } from '../../engine/tfjs/tokenizer.ts';
+import { openTokenizer } from '../../engine/tfjs/tokenizer.ts';
 import { DecoderConfig, TokenizerSpec, TrainSchedule } from '../../schemas/checkpoint.ts';
 
 const SEED = '0123456789abcdef0123456789abcdef';
@@ -85,7 +85,7 @@ describe('training rows', () => {
     activation: 'relu',
     context: 8,
   });
-  const tokenizer = new PieceTokenizer(spec);
+  const tokenizer = openTokenizer(spec);
   let folder: string;
   beforeAll(async () => void (folder = await mkdtemp(path.join(tmpdir(), 'batches-'))));
   afterAll(() => rm(folder, { recursive: true }));

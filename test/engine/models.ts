@@ -2,13 +2,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { DecoderConfig, type TokenizerSpec } from '../../schemas/checkpoint.ts';
+import { DecoderConfig, type PiecesSpec } from '../../schemas/checkpoint.ts';
 import { parameterShapes } from '../../engine/tfjs/parameters.ts';
 import { uniform } from '../../engine/tfjs/rng.ts';
 import { weightsDigest, writeCheckpoint, type Checkpoint } from '../../engine/tfjs/safetensors.ts';
 import type { LocalCheckpoint } from '../../engine/engine.ts';
 
-export const tokenizer: TokenizerSpec = {
+export const tokenizer: PiecesSpec = {
   kind: 'pieces',
   pieces: ['<pad>', '<end>', ...'0123456789+=:,;\n?A'],
   pad: 0,

@@ -43,7 +43,7 @@ export const rules: Record<string, Rule> = {
   },
   activities: {
     from: [
-      ...['schemas', 'tasks', 'verifiers', 'engine/engine.ts'],
+      ...['schemas', 'tasks', 'verifiers', 'engine/engine.ts', 'engine/models.ts'],
       ...['store/store.ts', 'store/memo.ts', 'store/rows.ts', 'store/manifest.ts', 'store/models.ts'],
     ],
     why: 'activities get engines and stores handed in; they know the interfaces only',
@@ -58,6 +58,7 @@ export const rules: Record<string, Rule> = {
       'report',
       'store',
       'tasks',
+      'engine/models.ts',
       'activities/resolve.ts',
       'activities/plan-fork.ts',
       'connection',
@@ -89,6 +90,7 @@ export const environmentReaders: Record<string, string> = {
     'TensorFlow takes its threads from the environment before it loads; a switch between graphs and single ops',
   'engine/tfjs/engine.ts': 'flags of the library that may move a bit are part of the fingerprint',
   'engine/host.ts': 'hands its own environment, with the threads set and without the secrets, to the engine it starts',
+  'engine/models.ts': 'hands its own environment, without the secrets, to the process that imports a model',
   'verifiers/host.ts': 'hands its own environment, without the secrets, to the verifier it starts',
   'engine/child.ts': 'a process of its own, told by its parent what to be',
   'bench/': 'measurements are set up by hand',

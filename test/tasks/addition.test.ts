@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PieceTokenizer } from '../../engine/tfjs/tokenizer.ts';
+import { openTokenizer } from '../../engine/tfjs/tokenizer.ts';
 import type { Recipe } from '../../schemas/recipe.ts';
 import addition, { additionProblem, AdditionParameters } from '../../tasks/addition.ts';
 import { tokenizerOf } from '../../tasks/task.ts';
@@ -157,7 +157,7 @@ describe('parse and judge', () => {
 });
 
 describe('tokens', () => {
-  const tokenizer = new PieceTokenizer(tokenizerOf(addition, ALL));
+  const tokenizer = openTokenizer(tokenizerOf(addition, ALL));
 
   it('cover every text of the task, up to eight digits, within the limit and the context', () => {
     fc.assert(
