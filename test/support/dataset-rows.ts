@@ -55,6 +55,15 @@ export const datasetRows: Record<string, Record<string, unknown[]>> = {
     })),
   },
   legalbench: { 'legalbench/abercrombie/test.jsonl': each(400, mark) },
+  math: {
+    'math/math500.jsonl': each(500, (n) => ({
+      problem: `What is $\\frac{${n + 1}}{2} + ${n % 7}$ in lowest terms?`,
+      solution: `It is half of ${n + 1} and ${n % 7} more.`,
+      answer: `\\frac{${n + 1 + 2 * (n % 7)}}{2}`,
+      subject: 'Algebra',
+      level: 1 + (n % 5),
+    })),
+  },
   medqa: {
     'medqa/test.jsonl': each(50, examination(5000)),
     'medqa/train_1030.jsonl': each(100, examination(0)),

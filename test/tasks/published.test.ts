@@ -21,6 +21,8 @@ const asked: [string, Record<string, unknown>][] = [
   ['gsm8k', {}],
   ['commonsenseqa', {}],
   ['medqa', {}],
+  ['math', {}],
+  ['math', { set: 'aime24' }],
   ...Object.keys(QUESTIONS).map((task): [string, Record<string, unknown>] => ['legalbench', { task }]),
 ];
 
@@ -34,6 +36,11 @@ const rowsIn = (file: string): unknown[] =>
 function mutants(id: string, problem: Problem, gold: string): string[] {
   const answer = problem.gold[0]!;
   if (id === 'gsm8k') return [gold.replace(/#### .*/, `#### ${answer}1`), gold.replace(/#### .*/, `#### 1${answer}`)];
+  // The first digit: the last one may be a unit's, which is not compared.
+  if (id === 'math') {
+    const other = answer.replace(/\d/, (digit) => String((Number(digit) + 1) % 10));
+    return other === answer ? [] : [`The answer is $\\boxed{${other}}$.`];
+  }
   if (problem.data.choices)
     return (problem.data.choices as Choice[])
       .filter(({ label, text }) => label !== answer && text !== problem.gold[1])

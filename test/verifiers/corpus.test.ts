@@ -5,6 +5,7 @@ import type { Problem } from '../../schemas/problem.ts';
 import { choice, parseChoice } from '../../verifiers/choice.ts';
 import type { Choice } from '../../verifiers/choice.ts';
 import { label, parseLabel } from '../../verifiers/label.ts';
+import { latex, parseLatex } from '../../verifiers/latex.ts';
 import { numeric, parseNumber } from '../../verifiers/numeric.ts';
 import type { Verifier } from '../../verifiers/verifier.ts';
 
@@ -25,6 +26,7 @@ const judges: Record<string, { judge: Verifier; parse: (text: string, problem: P
     judge: (asked) => label(asked.problem.data.labels as string[])(asked),
     parse: (text, { data }) => parseLabel(text, data.labels as string[]),
   },
+  latex: { judge: latex, parse: (text) => parseLatex(text) },
   numeric: { judge: numeric, parse: (text) => parseNumber(text) },
 };
 
