@@ -75,7 +75,7 @@ function split(text: string, mark: RegExp): string[] {
     }
     if ('([{'.includes(text[at]!)) depth++;
     if (')]}'.includes(text[at]!)) depth--;
-    parts.push(`${parts.pop()}${text.charAt(at)}`);
+    parts.push((parts.pop() ?? '') + text.charAt(at));
   }
   return parts.map((part) => part.trim());
 }
