@@ -47,8 +47,8 @@ export interface Dataset<P = any> {
   files(parameters: P): DatasetFile[];
   /** Throws for a row of another layout. */
   row(row: unknown, parameters: P): DatasetRow;
-  /** Of a file of rationales: which question, which answer, why. */
-  rationale?(row: unknown): { question: string; answer: string; rationale: string };
+  /** Of a file of rationales: which question, which answer, why; undefined = not worth having. */
+  rationale?(row: unknown): { question: string; answer: string; rationale: string } | undefined;
   /** Questions of the task's few-shot examples, which must not be among the rows. */
   shots(parameters: P): string[];
 }

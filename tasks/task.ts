@@ -58,8 +58,8 @@ export interface Task<P = any> {
   stop?: string[];
   /** The completion a perfect model would give; the contract suite holds that it is accepted. */
   goldCompletion(problem: Problem): string;
-  /** Reads the answer out of a completion; null = none. */
-  parse(text: string): string | null;
+  /** Reads the answer out of a completion; null = none. Some answers can be read only by who knows the options. */
+  parse(text: string, problem?: Problem): string | null;
   /** Throwing means unjudged. */
   judge(problem: Problem, text: string): Judgement | Promise<Judgement>;
   checkSteps?(problem: Problem, text: string): StepCheck;

@@ -70,5 +70,6 @@ export function readAnswer(text: string, read: Reader, stops: readonly string[] 
   const alone = own.trim();
   if (stated.length > 0 || alone === '' || alone.includes('\n') || alone.length > LONGEST_ALONE) return null;
   // A sentence of a rationale is no answer by itself.
-  return /[a-z]{2,}\s+\S+\s+\S+\s+\S/i.test(alone) || /[=+×*]/.test(alone) ? null : (read(alone) ?? null);
+  const sentence = /[a-z]{2,}\s+\S+\s+\S/i.test(alone) && !/^\W*[a-z][).:]/i.test(alone);
+  return sentence || /[=+×*]/.test(alone) ? null : (read(alone) ?? null);
 }

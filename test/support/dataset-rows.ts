@@ -17,7 +17,59 @@ const wordProblem = (from: number) => (n: number) => {
   };
 };
 
+const CHOICES = ['river', 'oven', 'attic', 'purse', 'cloud'];
+const riddle = (from: number) => (n: number) => ({
+  id: String(from + n),
+  answerKey: 'ABCDE'[n % 5],
+  question: {
+    stem: `Where is thing ${from + n} kept?`,
+    choices: CHOICES.map((text, index) => ({ label: 'ABCDE'[index], text: `${text} ${n % 3}` })),
+  },
+});
+const examination = (from: number) => (n: number) => ({
+  question: `A patient of ${from + n} days has sign ${n % 9}. Which is it?`,
+  options: { A: 'fever', B: 'sprain', C: 'cough', D: 'burn' },
+  answer_idx: 'ABCD'[n % 4],
+});
+const listed = (n: number) => ({
+  question: `Which organ is hurt in case ${n}?`,
+  options: ['A. lung', 'B. liver', 'C. heart', 'D. skin', 'E. eye'],
+  answer: ['lung', 'liver', 'heart', 'skin', 'eye'][n % 5],
+});
+const instructed = (n: number) => ({
+  instances: { input: `Question: Which drug helps in case ${n}?\nOption A: first\nOption B: second`, output: 'second' },
+});
+const mark = (n: number) => ({
+  text: `The mark "Word ${n}" for goods of class ${n % 45}.`,
+  label: ['generic', 'descriptive', 'suggestive', 'arbitrary', 'fanciful'][n % 5],
+});
+
 export const datasetRows: Record<string, Record<string, unknown[]>> = {
+  commonsenseqa: {
+    'commonsenseqa/train.jsonl': each(300, riddle(0)),
+    'commonsenseqa/dev.jsonl': each(50, riddle(900)),
+    'rationales/ecqa_train.jsonl': each(80, (n) => ({
+      question: `Where is thing ${n} kept?`,
+      answer: `${CHOICES[n % 5]} ${n % 3}`,
+      rationale: 'That is where everybody keeps such things.',
+    })),
+  },
+  legalbench: { 'legalbench/abercrombie/test.jsonl': each(400, mark) },
+  math: {
+    'math/math500.jsonl': each(500, (n) => ({
+      problem: `What is $\\frac{${n + 1}}{2} + ${n % 7}$ in lowest terms?`,
+      solution: `It is half of ${n + 1} and ${n % 7} more.`,
+      answer: `\\frac{${n + 1 + 2 * (n % 7)}}{2}`,
+      subject: 'Algebra',
+      level: 1 + (n % 5),
+    })),
+  },
+  medqa: {
+    'medqa/test.jsonl': each(50, examination(5000)),
+    'medqa/train_1030.jsonl': each(100, examination(0)),
+    'medqa/train_1000_5options.jsonl': each(100, instructed),
+    'medqa/dev_5options.jsonl': each(30, listed),
+  },
   gsm8k: { 'gsm8k/train.jsonl': each(300, wordProblem(950)), 'gsm8k/test.jsonl': each(60, wordProblem(5000)) },
 };
 

@@ -2,6 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Problem } from '../../schemas/problem.ts';
+import { choice, parseChoice } from '../../verifiers/choice.ts';
+import type { Choice } from '../../verifiers/choice.ts';
+import { label, parseLabel } from '../../verifiers/label.ts';
+import { latex, parseLatex } from '../../verifiers/latex.ts';
 import { numeric, parseNumber } from '../../verifiers/numeric.ts';
 import type { Verifier } from '../../verifiers/verifier.ts';
 
@@ -17,6 +21,12 @@ const read = (name: string) =>
 const problemOf = ({ gold, data = {} }: Case): Problem => ({ id: 'p', identity: 'p', stratum: 's', data, gold });
 
 const judges: Record<string, { judge: Verifier; parse: (text: string, problem: Problem) => string | null }> = {
+  choice: { judge: choice, parse: (text, { data }) => parseChoice(text, data.choices as Choice[]) },
+  label: {
+    judge: (asked) => label(asked.problem.data.labels as string[])(asked),
+    parse: (text, { data }) => parseLabel(text, data.labels as string[]),
+  },
+  latex: { judge: latex, parse: (text) => parseLatex(text) },
   numeric: { judge: numeric, parse: (text) => parseNumber(text) },
 };
 
@@ -39,5 +49,6 @@ describe.each(Object.keys(judges))('%s', (name) => {
 it('holds at least 200 completions, no two alike', () => {
   const all = Object.keys(judges).flatMap((name) => read(name).map((one) => `${name} ${JSON.stringify(one)}`));
   console.info(`parser corpus: ${all.length} completions`);
+  expect(all.length).toBeGreaterThanOrEqual(200);
   expect(new Set(all).size).toBe(all.length);
 });
