@@ -19,6 +19,7 @@ interface Library {
   encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
   decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
   id_to_token(id: number): string | undefined;
+  token_to_id(token: string): number | undefined;
 }
 const { Tokenizer: LibraryTokenizer } = library as unknown as {
   Tokenizer: new (description: Json, config: Json) => Library;
