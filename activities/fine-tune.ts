@@ -71,6 +71,7 @@ async function train({ deps, input, task, engine, control, busy }: ShardWork<'fi
     warmupSteps: options.warmupSteps,
     decay: options.decay,
     batchSize: options.batchSize,
+    ...(options.accumulate !== undefined && { accumulate: options.accumulate }),
     clipNorm: options.clipNorm,
     beta1: 0.9,
     beta2: options.beta2,

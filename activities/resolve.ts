@@ -4,6 +4,7 @@
  * today's defaults. Bad input fails at once as `InvalidInput` with every field that is wrong, before an engine is started.
  */
 import { tokenizerSize } from '../schemas/checkpoint.ts';
+import { shapeFault } from '../schemas/decoder-shape.ts';
 import { notCalled } from '../schemas/nearest.ts';
 import { checkAdapters, checkRecipe, Recipe } from '../schemas/recipe.ts';
 import type { HeldOut, ResolvedRun, RunInput } from '../schemas/run.ts';
@@ -122,20 +123,8 @@ function findRecipe(
 }
 
 function checkModel({ model }: Filled): FieldProblem[] {
-  const problems: FieldProblem[] = [];
-  if (model.dModel % model.heads !== 0)
-    problems.push({ field: 'model.heads', message: `${model.heads} heads do not divide dModel ${model.dModel}` });
-  else if ((model.dModel / model.heads) % 2 !== 0)
-    problems.push({
-      field: 'model.heads',
-      message: `the width of a head (${model.dModel / model.heads}) must be even for RoPE`,
-    });
-  if (model.kvHeads !== undefined && model.heads % model.kvHeads !== 0)
-    problems.push({
-      field: 'model.kvHeads',
-      message: `${model.kvHeads} heads of keys do not divide heads ${model.heads}`,
-    });
-  return problems;
+  const fault = shapeFault(model);
+  return fault === null ? [] : [{ field: `model.${fault.field}`, message: fault.message }];
 }
 
 /** What options contradict together, though each of them alone is right. Pure. */

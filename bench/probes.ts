@@ -54,7 +54,7 @@ function training(): Probe & { close(): void } {
   return {
     name: 'train',
     async ours() {
-      for (const batch of batches) step.run(batch, done++, schedule.learningRate);
+      for (const batch of batches) step.run([batch], done++, schedule.learningRate);
     },
     calibration: () => bigKernels(80),
     close: () => step.dispose(),

@@ -46,7 +46,7 @@ for (const length of lengths.length > 0 ? lengths : [50, 96]) {
   let done = 0;
   const slice = (steps: number) => {
     const start = performance.now();
-    for (let i = 0; i < steps; i++) step.run(batch, done++, 1e-3);
+    for (let i = 0; i < steps; i++) step.run([batch], done++, 1e-3);
     return (steps * batch.tokens) / ((performance.now() - start) / 1000);
   };
   slice(5);

@@ -4,6 +4,8 @@
  * is taken to be as long as is waited for, no iteration to stop early. Within a factor of two or three, not better.
  */
 import type { Plan } from '../activities/resolve.ts';
+import type { DecoderConfig } from '../schemas/checkpoint.ts';
+import { parameterShapes } from '../schemas/decoder-shape.ts';
 import type { RunDocument } from '../schemas/run.ts';
 import { shapeOf } from '../schemas/stage.ts';
 import type { StageKind } from '../schemas/stage.ts';
@@ -24,12 +26,9 @@ type StepRule = { first: number; growth: number; add: number; cap?: number | und
 export const stepsOf = (rule: StepRule, n: number): number =>
   Math.min(rule.cap ?? Infinity, Math.floor(rule.first * rule.growth ** (n - 1) + rule.add * (n - 1)));
 
-type Shape = Plan['filled']['model'] & { vocabSize: number };
-export function parameterCount(model: Shape): number {
-  const { dModel: d, dFF, layers, vocabSize } = model;
-  const perLayer = 4 * d * d + (model.activation === 'swiglu' ? 3 : 2) * d * dFF + 2 * d;
-  return vocabSize * d * (model.tiedEmbeddings ? 1 : 2) + layers * perLayer + d;
-}
+/** Numbers that learn in a model. */
+export const parameterCount = (model: DecoderConfig): number =>
+  parameterShapes(model).reduce((sum, { shape }) => sum + shape.reduce((product, side) => product * side, 1), 0);
 
 /** Operations a second that small models reach on two cores (research: training 27e9, sampling 6e9). */
 const OPERATIONS = { train: 25e9, sample: 6e9 };
@@ -69,7 +68,7 @@ export function estimate(plan: Omit<Plan, 'recipe' | 'pretrained'>, documents: R
   const sequence = Math.min(filled.model.context, longest + 16);
   const evaluated = heldOutRows(task, taskParameters) * longest;
   let sampled = evaluated;
-  let trained = stepsOf(filled.base.steps, 1) * filled.base.batchSize * sequence;
+  let trained = stepsOf(filled.base.steps, 1) * filled.base.batchSize * (filled.base.accumulate ?? 1) * sequence;
   const stages = Object.values(filled.recipe.stages);
   const drawn = stages.reduce((sum, stage) => sum + (stage.use === 'draw' ? Number(stage.with?.count ?? 0) : 0), 0);
   let examples = 0;
@@ -81,7 +80,11 @@ export function estimate(plan: Omit<Plan, 'recipe' | 'pretrained'>, documents: R
         examples += drawn * samples;
       } else if (stage.use === 'evaluate') sampled += evaluated;
       else if (stage.use === 'fine-tune')
-        trained += stepsOf(stage.with?.steps as StepRule, n) * Number(stage.with?.batchSize ?? 8) * sequence;
+        trained +=
+          stepsOf(stage.with?.steps as StepRule, n) *
+          Number(stage.with?.batchSize ?? 8) *
+          Number(stage.with?.accumulate ?? 1) *
+          sequence;
     }
   const known = speedsOf(plan, documents);
   const speed = known ?? {

@@ -119,8 +119,10 @@ export const TrainSchedule = z.strictObject({
   warmupSteps: z.int().nonnegative(),
   /** After warm-up: hold, go linearly to zero at the last step, or along a half cosine to zero. */
   decay: z.enum(['constant', 'linear', 'cosine']),
-  /** Sequences of one optimizer step. */
+  /** Sequences that are computed at once. */
   batchSize: z.int().min(1),
+  /** Batches whose gradients make one optimizer step; absent = 1. */
+  accumulate: z.int().min(1).optional(),
   clipNorm: z.number().positive(),
   beta1: z.number().default(0.9),
   beta2: z.number().default(0.999),

@@ -1,10 +1,10 @@
 /**
- * The table of stage kinds: typed ports, options, shard rule, task queue. A new kind is one row here and one activity of the
- * same name in `activities/`; a mapped type (`Activities` in activities/index.ts) refuses to compile until both exist.
+ * The table of stage kinds: typed ports, options, shard rule, queue. A new kind is a row here and an activity of its name in
+ * `activities/`; a mapped type (`Activities` in activities/index.ts) refuses to compile until both exist.
  */
 import { z } from 'zod';
 import { ArtifactRef, Digest } from './artifact.ts';
-import { AdapterOptions, DecoderConfig, type Model, TokenizerSpec } from './checkpoint.ts';
+import { AdapterOptions, DecoderConfig, type Model, TokenizerSpec, TrainSchedule } from './checkpoint.ts';
 import { DatasetSnapshot, ProblemSnapshot } from './problem.ts';
 import type { Comparison } from './comparison.ts';
 
@@ -64,6 +64,7 @@ const trainingOptions = {
   warmupSteps: z.int().nonnegative().default(100),
   decay: z.enum(['constant', 'linear', 'cosine']).default('constant'),
   batchSize: z.int().min(1).max(65_536).default(8),
+  accumulate: TrainSchedule.shape.accumulate,
   clipNorm: z.number().positive().default(1),
   /** Adam's second decay; a short run of a small model learns faster with less memory than the usual .999. */
   beta2: z.number().min(0).lt(1).default(0.999),
@@ -307,8 +308,7 @@ export interface StageOutput<K extends StageKind = StageKind> {
   partial: boolean;
   /** The cause that most of the unjudged rows have. */
   unjudgedBecause?: string;
-  /** draw from a problem source: how many were new; fine-tune: rows and steps. */
-  drawnNew?: number;
+  drawnNew?: number; // From a problem source.
   trained?: { rows: number; steps: number; carried: boolean };
   /** This output stands for so many shards, joined by a fan-out: its refs are manifests. */
   joined?: StageCounts;

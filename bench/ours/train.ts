@@ -42,7 +42,7 @@ await serve(async () => {
   const start = { weights: flatten(layout, learned), first: zeros(), second: zeros() };
   const step = new TrainStep(layout, schedule, start, adapter === null ? [] : frozenBlocks(adapter, tensors));
   let done = 0;
-  const run = (batch: Batch) => step.run(batch, done++, learningRate);
+  const run = (batch: Batch) => step.run([batch], done++, learningRate);
   const firstLoss = run(batches[0]!) / batches[0]!.targets.length;
   for (const batch of batches.slice(1, 3)) run(batch);
   return {

@@ -11,7 +11,7 @@
  * Limits: no dropout (a step stays a function of seed and data), no bias; embedding, norms and output layer stay frozen.
  */
 import type { AdapterOptions, DecoderConfig } from '../../schemas/checkpoint.ts';
-import { flatten, parameterLayout } from './layout.ts';
+import { flatten, gainOf, parameterLayout } from './layout.ts';
 import type { Block, Layout } from './layout.ts';
 import { parameterShapes } from './parameters.ts';
 import type { ParameterShape } from './parameters.ts';
@@ -100,9 +100,6 @@ export function initialAdapter(config: DecoderConfig, adapter: AdapterOptions, s
 /** A frozen stretch as the pass reads it. */
 export type FrozenBlock = Pick<Block, 'name' | 'shape'> & { data: Float32Array };
 
-/** Norms whose gain is folded into the blocks that follow. */
-const GAINS: Record<string, string> = { qkv: 'norm1', gate: 'norm2', up: 'norm2' };
-
 /** The blocks of a base that stays as it is: gains folded into the matrices behind them, and masks of shared factors. */
 export function frozenBlocks(layout: AdapterLayout, tensors: ReadonlyMap<string, NamedTensor>): FrozenBlock[] {
   const base = parameterLayout(layout.config);
@@ -116,8 +113,8 @@ export function frozenBlocks(layout: AdapterLayout, tensors: ReadonlyMap<string,
     frozen.push({ name, shape, data });
   }
   for (const { name, data } of frozen) {
-    const [, layer, short] = /^(\d+)\.(.+)$/.exec(name) ?? [];
-    const gain = short === undefined ? undefined : whole.get(`${layer}.${GAINS[short]}`);
+    // The output layer may be the embedding as well: its gain stays apart.
+    const gain = name === 'head' ? undefined : whole.get(gainOf(layout.config, name) ?? '');
     if (gain !== undefined) data.forEach((value, i) => (data[i] = value * gain[i % gain.length]!));
   }
   for (const block of layout.blocks) {

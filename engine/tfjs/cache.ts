@@ -7,7 +7,7 @@
  */
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import type { HandleKernels } from './handles.ts';
-import { kvHeadsOf } from './parameters.ts';
+import { headWidthOf, kvHeadsOf } from './parameters.ts';
 import { free, ints, type Handle } from './raw.ts';
 
 /** The cache grows by so many positions: whole vectors of every instruction set. */
@@ -59,7 +59,7 @@ export class Cache {
     room: number,
     prefix?: SharedPrefix,
   ): Cache {
-    const width = config.dModel / config.heads;
+    const width = headWidthOf(config);
     const shape = k.vector([2 * kvHeadsOf(config) * padding.length * room, width]);
     const parts = Array.from({ length: config.layers }, () => k.zeros(shape));
     k.release(...parts);
@@ -97,7 +97,7 @@ export class Cache {
   grow(k: HandleKernels): void {
     const blocks = 2 * kvHeadsOf(this.#config) * this.slots;
     const before = this.room;
-    const width = this.#config.dModel / this.#config.heads;
+    const width = headWidthOf(this.#config);
     this.room = (Math.floor(before / GROWTH) + 1) * GROWTH;
     const amounts = k.ints([0, 0, 0, this.room - before, 0, 0], [3, 2]);
     for (const [layer, part] of this.parts.entries()) {
@@ -117,7 +117,7 @@ export class Cache {
   static gather(k: HandleKernels, caches: readonly Cache[], picks: readonly { cache: number; slot: number }[]): Cache {
     const first = caches[0]!;
     const blocks = 2 * kvHeadsOf(first.#config);
-    const [room, width] = [first.room, first.#config.dModel / first.#config.heads];
+    const [room, width] = [first.room, headWidthOf(first.#config)];
     const starts: number[] = [];
     let rows = 0;
     for (const { slots } of caches) {

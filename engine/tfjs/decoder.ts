@@ -14,7 +14,7 @@ import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import { Cache, type SharedPrefix } from './cache.ts';
 import { HandleKernels } from './handles.ts';
 import { Passes, type Wanted } from './passes.ts';
-import { kvHeadsOf } from './parameters.ts';
+import { headWidthOf, kvHeadsOf } from './parameters.ts';
 import { closePrefix, openPrefix } from './prefix.ts';
 import { free, type Handle } from './raw.ts';
 import type { NamedTensor } from './safetensors.ts';
@@ -22,7 +22,7 @@ import { SIZES, soundSizes } from './sizes.ts';
 import { DecoderWeights } from './weights.ts';
 
 /** Enters the fingerprint: raise it with every change that can move a bit. */
-export const DECODER_VERSION = 3;
+export const DECODER_VERSION = 4;
 /** Prompts are padded to a multiple of this. */
 export const PROMPT_STEP = 8;
 /** Tokens of one piece of a prefill, and floats of its scores. */
@@ -33,7 +33,7 @@ export { LARGEST_SLOTS } from './sizes.ts';
 
 /** Bytes a position of a row's cache takes. */
 export const bytesPerPosition = (config: DecoderConfig): number =>
-  2 * config.layers * kvHeadsOf(config) * (config.dModel / config.heads) * 4;
+  2 * config.layers * kvHeadsOf(config) * headWidthOf(config) * 4;
 
 export class Decoder {
   readonly config: DecoderConfig;
@@ -77,10 +77,7 @@ export class Decoder {
     wanted: Wanted,
     prefix?: SharedPrefix,
   ): { cache: Cache; result: Handle } {
-    // Of lengths alone. Where a piece has fewer slots than the smallest size, it has them in every company.
-    const scores = this.config.heads * padded * (padded + (prefix?.length ?? 0));
-    let piece = SIZES.at(-1)!;
-    while (piece > 1 && (piece * padded > PREFILL_TOKENS || piece * scores > PREFILL_SCORES)) piece /= 2;
+    const piece = this.#pieceOf(padded, prefix?.length ?? 0);
     const caches: Cache[] = [];
     const results: Handle[] = [];
     for (let at = 0; at < prompts.length; at += piece) {
@@ -97,6 +94,17 @@ export class Decoder {
     this.kernels.release(result);
     free(...results);
     return { cache: Cache.join(this.kernels, caches), result };
+  }
+
+  /** Slots of a prefill's pieces: of lengths alone, so that a row is in a piece of the same count in every company. */
+  #pieceOf(padded: number, before: number): number {
+    const scores = this.config.heads * padded * (padded + before);
+    const fits = (slots: number) => slots * padded <= PREFILL_TOKENS && slots * scores <= PREFILL_SCORES;
+    // Where a tried size is not sound, none untried is: one slot at a time then.
+    if (this.sizes.length < SIZES.length) return this.sizes.findLast(fits) ?? 1;
+    let piece: number = SIZES.at(-1)!;
+    while (piece > 1 && !fits(piece)) piece /= 2;
+    return piece;
   }
 
   /** One token more for every slot: `ids` [slots]; the caller frees what comes back. */

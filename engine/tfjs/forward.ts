@@ -7,28 +7,36 @@
  * serves every count of rows and every length.
  *
  * S slots, T tokens a slot in this pass, N = S·T; H heads in G groups that share a key head (grouped-query attention,
- * Ainslie et al., arXiv:2305.13245), g = H/G, of width w, d = H·w; R positions the cache has room for; P of a shared prefix.
+ * Ainslie et al., arXiv:2305.13245), g = H/G, of width w, d of the model (often H·w); R positions the cache has room for; P of a shared prefix.
  *
  * Of note:
  * - keys and values of a layer lie in one buffer [2·G·S·R, w] and are written in place;
  * - rotary positions are one product of complex numbers over q, k and v together (v turns by 0);
- * - RMSNorm's gain and 1/√w are folded into the products that follow (weights.ts);
+ * - a norm's gain and bias and 1/√w are folded into the products that follow (weights.ts);
  * - a shared prefix has one row of keys for all slots: its scores are one large product a key head instead of S small ones.
  *   The softmax runs over prefix and own positions together (Hydragen, Juravsky et al., arXiv:2402.05099, splits it).
  */
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
+import { activate } from './activation.ts';
 import type { Kernels } from './kernels.ts';
-import { kvHeadsOf } from './parameters.ts';
+import { headWidthOf, kvHeadsOf } from './parameters.ts';
 
-/** Each [in, out] float32. */
+/** x·matrix [in, out], and what is added to each row [out]. */
+export interface Affine<V> {
+  matrix: V;
+  bias?: V;
+}
+
 export interface LayerWeights<V> {
-  /** [d, (H + 2·G)·w]: q (times 1/√w), k, v; the two halves that a rotation pairs are neighbours. */
-  qkv: V;
-  o: V;
-  up: V;
+  /** To (H + 2·G)·w: q (times 1/√w unless `headGains` are), k, v; rows of q and k in the order of rotary.ts. */
+  qkv: Affine<V>;
+  /** qkNorm only: [H + G, w], of the queries (times 1/√w) and keys. */
+  headGains?: V;
+  o: Affine<V>;
+  up: Affine<V>;
   /** swiglu only. */
-  gate?: V;
-  down: V;
+  gate?: Affine<V>;
+  down: Affine<V>;
 }
 
 export interface ForwardInputs<V> {
@@ -49,12 +57,11 @@ export interface ForwardInputs<V> {
   scoreShape: V;
   ownShape: V;
   spans: V;
-  /** [positions, (H + 2·G)·w]: cosine and sine side by side. */
-  rotations: V;
+  /** Rotary: [positions, (H + 2·G)·w], cosine and sine side by side. Learned: [context, d]. */
+  places: V;
   /** [vocab, d] */
   embedding: V;
-  /** [d, vocab] */
-  head: V;
+  head: Affine<V>;
   layers: LayerWeights<V>[];
   /** A layer each: [2·G·S·R, w]. */
   caches: V[];
@@ -70,28 +77,46 @@ export function forward<V>(
   inputs: ForwardInputs<V>,
   prefixed: boolean,
 ): { best: V; logits: V } {
-  const { dModel: d, heads, normEpsilon } = config;
+  const { heads, normEpsilon } = config;
   const groups = kvHeadsOf(config);
   const group = heads / groups;
-  const width = d / heads;
+  const width = headWidthOf(config);
   const both = heads + 2 * groups;
   // With one query a key head the matrices are so small that oneDNN's start costs more than it saves.
   const attend = (a: V, b: V, transposeB = false): V =>
     group === 1 ? k.smallMatmul(a, b, transposeB) : k.batchMatmul(a, b, false, transposeB);
 
-  const norm = (x: V): V => {
+  const affine = (x: V, { matrix, bias }: Affine<V>): V => {
+    const product = k.matmul(x, matrix);
+    return bias === undefined ? product : k.add(product, bias);
+  };
+  const rootMeanSquare = (x: V, axis: number): V => {
     const squares = k.square(x);
-    const mean = k.mean(squares, 1, true);
+    const mean = k.mean(squares, axis, true);
     const scale = k.rsqrt(k.add(mean, k.scalar(normEpsilon)));
     return k.mul(x, scale);
   };
+  const norm = (x: V): V => rootMeanSquare(config.norm === 'layer' ? k.sub(x, k.mean(x, 1, true)) : x, 1);
+  /** Queries and keys, not values, of [N, (H + 2·G)·w]. */
+  const normHeads = (x: V, gains: V): V => {
+    const byHead = k.reshape(x, [-1, both, width]);
+    const [compared, values] = k.splitSizes(byHead, k.ints([heads + groups, groups]), 2, 1) as [V, V];
+    return k.concat([k.mul(rootMeanSquare(compared, 2), gains), values], 1);
+  };
+  const places = k.gather(inputs.places, inputs.positions);
+  const learned = config.positions === 'learned';
   // All layers turn by the same angles.
-  const turns = k.reshape(k.gather(inputs.rotations, inputs.positions), [-1, (both * width) / 2, 2]);
+  const pairs = [-1, (both * width) / 2, 2];
+  const turns = learned ? undefined : k.reshape(places, pairs);
+  const turn = (x: V): V => (turns === undefined ? x : k.complexMul(k.reshape(x, pairs), turns));
   // One row of the mask for each head of a group: they stand side by side.
   const mask = k.reshape(k.concat(Array<V>(group).fill(inputs.mask), 1), { vector: inputs.maskShape });
-  let x = k.gather(inputs.embedding, inputs.ids);
+  const embedded = k.gather(inputs.embedding, inputs.ids);
+  let x = learned ? k.add(embedded, places) : embedded;
   for (const [index, layer] of inputs.layers.entries()) {
-    const flat = k.complexMul(k.reshape(k.matmul(norm(x), layer.qkv), [-1, (both * width) / 2, 2]), turns);
+    const entered = norm(x);
+    const projected = affine(entered, layer.qkv);
+    const flat = turn(layer.headGains === undefined ? projected : normHeads(projected, layer.headGains));
     const byHead = k.transpose(k.reshape(flat, [-1, both, width]), [1, 0, 2]);
     const [turned, written] = k.splitBy(byHead, [heads, 2 * groups]) as [V, V];
     // [H, N, w] to [G, N·g, w]
@@ -115,19 +140,16 @@ export function forward<V>(
       const near = attend(k.reshape(ownShares, { vector: inputs.ownShape }), values);
       mixed = k.add(k.batchMatmul(farShares, inputs.prefixValues[index]!), k.reshape(near, [groups, -1, width]));
     }
-    let joined = k.reshape(k.transpose(k.reshape(mixed, [groups, -1, group * width]), [1, 0, 2]), [-1, d]);
+    const byRow = k.transpose(k.reshape(mixed, [groups, -1, group * width]), [1, 0, 2]);
     // Of the last layer nobody reads but each slot's last token.
-    if (index === inputs.layers.length - 1) [joined, x] = [k.gather(joined, inputs.last), k.gather(x, inputs.last)];
-    x = k.add(x, k.matmul(joined, layer.o));
-    const normed = norm(x);
-    let hidden = k.matmul(normed, layer.up);
-    if (layer.gate === undefined) hidden = k.relu(hidden);
-    else {
-      const gate = k.matmul(normed, layer.gate);
-      hidden = k.mul(k.mul(gate, k.sigmoid(gate)), hidden);
-    }
-    x = k.add(x, k.matmul(hidden, layer.down));
+    const read = index === inputs.layers.length - 1 ? (rows: V) => k.gather(rows, inputs.last) : (rows: V) => rows;
+    const joined = read(k.reshape(byRow, [-1, heads * width]));
+    x = k.add(read(x), affine(joined, layer.o));
+    const normed = config.parallel ? read(entered) : norm(x);
+    const gate = layer.gate === undefined ? undefined : affine(normed, layer.gate);
+    const { value: hidden } = activate(k, config.activation, affine(normed, layer.up), gate);
+    x = k.add(x, affine(hidden, layer.down));
   }
-  const logits = k.matmul(norm(x), inputs.head);
+  const logits = affine(norm(x), inputs.head);
   return { best: k.argMax(logits, 1), logits };
 }

@@ -7,137 +7,71 @@
  *
  * Why by hand: a tape keeps every intermediate alive and adds passes over memory; here each is freed when its last reader is
  * done. What is saved besides:
- * - gains of RMSNorm are multiplied into the matrix that follows (small) instead of into the tokens (large);
+ * - gains of RMSNorm are multiplied into the matrix that follows (norm.ts);
  * - the projections to q, k and v write [heads + 2·kvHeads, tokens, width] directly, as attention reads it;
  * - the last feed-forward, the output layer and the loss run on the rows that predict a completion token only;
  * - Σ over a row of P∘dP equals Σ over the head of O∘dO (FlashAttention, Dao et al. 2022, §3.1): no pass over [T, T].
  *
  * Grouped queries (kvHeads < heads): keys and values are copied to each query head of their group, as little as they are.
  *
- * N = batch · time tokens, M = predicted tokens, H heads of width w, d = H·w.
+ * With a large vocabulary the logits of all predicted tokens would take gigabytes: they are made piece by piece, each piece
+ * when the one before has gone back (pass-inputs.ts).
+ *
+ * N = batch · time tokens, M = predicted tokens, H heads of width w.
  */
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
+import { activate } from './activation.ts';
 import type { Kernels } from './kernels.ts';
-import { kvHeadsOf } from './parameters.ts';
 import type { Learner } from './learner.ts';
-import { exp, log, sinCos } from './portable-math.ts';
+import { applied, blockNorm, rootMeanSquare } from './norm.ts';
+import { headWidthOf, kvHeadsOf } from './parameters.ts';
+import type { PassInputs } from './pass-inputs.ts';
 
-/**
- * What a pass reads besides the weights. Padding may hold any id: causality keeps it from every row that counts. Sizes are
- * given as values, so that one recorded graph serves every batch.
- */
-export interface PassInputs<V> {
-  /** [N] int32 token ids, row-major over [batch, time]. */
-  ids: V;
-  /** [M] int32: flat positions (into N) whose next token is a completion token. */
-  positions: V;
-  /** [M] int32: those next tokens. */
-  targets: V;
-  /** int32 scalar N; int32 vectors [-1, T, w], [-1, T·w/2, 2], [1, T·w/2, 2] and [1, T, T]. */
-  tokens: V;
-  headsShape: V;
-  pairsShape: V;
-  rotationShape: V;
-  maskShape: V;
-  /** [4, context·w/2, 2]: the rotations of queries (times 1/√w) and keys, then the same two turned back. */
-  rotations: V;
-  /** [1, context, context]: 0 where a key may be read, else very negative. */
-  mask: V;
-}
-
-/** The tables of `PassInputs`: functions of the config alone. */
-export function makeTables({ dModel, heads, context, ropeTheta }: DecoderConfig) {
-  const half = dModel / heads / 2;
-  const frequencies = Array.from({ length: half }, (_, j) => exp((-j / half) * log(ropeTheta)));
-  const rotations = new Float32Array(4 * context * half * 2);
-  let at = 0;
-  for (const direction of [1, -1]) {
-    for (const scale of [1 / Math.sqrt(2 * half), 1]) {
-      for (let t = 0; t < context; t++) {
-        for (let j = 0; j < half; j++) {
-          const [sin, cos] = sinCos(t * frequencies[j]!);
-          rotations[at++] = cos * scale;
-          rotations[at++] = direction * sin * scale;
-        }
-      }
-    }
-  }
-  const mask = new Float32Array(context * context);
-  for (let t = 0; t < context; t++) mask.fill(-1e9, t * context + t + 1, (t + 1) * context);
-  return {
-    rotations: { values: rotations, shape: [4, context * half, 2] },
-    mask: { values: mask, shape: [1, context, context] },
-  };
-}
-
-/** The sizes of `PassInputs` for one batch. */
-export function passShapes({ dModel, heads }: DecoderConfig, { batch, time }: { batch: number; time: number }) {
-  const width = dModel / heads;
-  const pairs = (time * width) / 2;
-  return {
-    tokens: batch * time,
-    headsShape: [-1, time, width],
-    pairsShape: [-1, pairs, 2],
-    rotationShape: [1, pairs, 2],
-    maskShape: [1, time, time],
-  };
-}
-
-interface Normed<V> {
-  /** x divided by the root mean square of its row. */
+/** A part of the pass; `back` takes the gradient at `value` and gives that at what it was made of. */
+interface Step<V> {
   value: V;
-  /** [rows, 1]: 1 / that root. */
-  inverse: V;
+  back(dValue: V): V;
 }
 
 /**
  * Runs the pass; the gradients are those of the loss, summed over the M predicted tokens [scalar].
- * `learner` gives the matrices and takes what they have to learn.
+ * `learner` gives the weights and takes what they have to learn. `pieces`: how many there are in inputs.pieces.
  */
-export function learn<V>(k: Kernels<V>, config: DecoderConfig, learner: Learner<V>, inputs: PassInputs<V>): V {
-  const { dModel: d, heads: H, layers, normEpsilon, activation, vocabSize } = config;
-  const w = d / H;
+export function learn<V>(
+  k: Kernels<V>,
+  config: DecoderConfig,
+  learner: Learner<V>,
+  inputs: PassInputs<V>,
+  pieces = 1,
+): V {
+  const { dModel: d, heads: H, layers, vocabSize } = config;
+  const w = headWidthOf(config);
   const keyHeads = kvHeadsOf(config);
-  const { ids, positions, targets } = inputs;
+  const { ids, positions } = inputs;
   const headsShape = { vector: inputs.headsShape };
   const pairsShape = { vector: inputs.pairsShape };
   const mask = k.head(inputs.mask, inputs.maskShape, 3);
   const [rotateQuery, rotateKey, unrotateQuery, unrotateKey] = k
     .split(inputs.rotations, 4)
     .map((table) => k.head(table, inputs.rotationShape, 3)) as [V, V, V, V];
-  const inverseWidth = k.scalar(1 / d);
-  const negatedInverseWidth = k.scalar(-1 / d);
-  const epsilon = k.scalar(normEpsilon);
+  const norm = blockNorm(k, config, learner);
+  const headNorm = rootMeanSquare(k, w, config.normEpsilon);
 
-  const normalize = (x: V): Normed<V> => {
-    const norm = k.euclideanNorm(x, 1);
-    const square = k.square(norm);
-    const mean = k.mul(square, inverseWidth);
-    const shifted = k.add(mean, epsilon);
-    const inverse = k.rsqrt(shifted);
-    const value = k.mul(x, inverse);
-    k.free(norm, square, mean, shifted);
-    return { value, inverse };
-  };
-  /** residual + gradient at x, given the gradient at value; frees everything but `inverse` of its arguments. */
-  const normalizeBack = ({ value, inverse }: Normed<V>, gradient: V, residual: V | null): V => {
-    const product = k.mul(gradient, value);
-    const along = k.sum(product, 1, true);
-    const scaled = k.mul(along, negatedInverseWidth);
-    const factor = k.mul(scaled, inverse);
-    const direct = k.mul(gradient, inverse);
-    const removed = k.mul(value, factor);
-    const result = residual === null ? k.add(direct, removed) : k.addN(residual, direct, removed);
-    k.free(product, along, scaled, factor, direct, removed, gradient, value, inverse);
-    if (residual !== null) k.free(residual);
-    return result;
-  };
   const rotate = (x: V, table: V): V => {
     const pairs = k.reshape(x, pairsShape);
     const rotated = k.complexMul(pairs, table);
     const result = k.reshape(rotated, headsShape);
     k.free(pairs, rotated, x);
     return result;
+  };
+  /** Queries or keys as they meet; frees its argument. */
+  const compared = (name: string, x: V, table: V, backTable: V): Step<V> => {
+    if (!config.qkNorm) return { value: rotate(x, table), back: (dValue) => rotate(dValue, backTable) };
+    const normed = applied(k, learner, name, headNorm(k.reshape(x, [-1, w])));
+    return {
+      value: rotate(normed.value, table),
+      back: (dValue) => normed.back(k.reshape(rotate(dValue, backTable), [-1, w]), null),
+    };
   };
   /** Each [heads·B, T, w], heads outermost: side by side as [N, …·w]. Splitting the first axis copies nothing. */
   const joinHeads = (...values: [V, number][]): V => {
@@ -146,7 +80,6 @@ export function learn<V>(k: Kernels<V>, config: DecoderConfig, learner: Learner<
     if (heads.length > 1) k.free(...heads);
     return joined;
   };
-
   /** [kvHeads·B, T, w] to [H·B, T, w]: each head of keys once for every query head of its group; frees its argument. */
   const group = Array.from({ length: H }, (_, head) => Math.floor((head * keyHeads) / H));
   const spread = (x: V): V => {
@@ -162,122 +95,141 @@ export function learn<V>(k: Kernels<V>, config: DecoderConfig, learner: Learner<
     k.free(x);
     return result;
   };
+  const plusBias = (name: string, product: V, shape?: number[]): V => {
+    const bias = learner.bias(name);
+    if (bias === undefined) return product;
+    const sum = k.add(product, shape === undefined ? bias : k.reshape(bias, shape));
+    k.free(product);
+    return sum;
+  };
+  const affine = (name: string, x: V): Step<V> => {
+    const matrix = learner.matrix(name);
+    return {
+      value: plusBias(name, k.matmul(x, matrix, false, true)),
+      back(dValue) {
+        learner.learn(name, dValue, x);
+        learner.learnBias(name, dValue);
+        return k.matmul(dValue, matrix);
+      },
+    };
+  };
 
-  // Forward.
-  const saved: (() => void)[] = [];
-  let x = k.gather(learner.embedding(), ids);
-  let dx!: V;
-  for (let layer = 0; layer < layers; layer++) {
-    const at = (name: string) => `${layer}.${name}`;
-    const last = layer === layers - 1;
-
-    const norm1 = normalize(x);
-    const qkvWeight = learner.matrix(at('qkv'), at('norm1'));
-    const rows1 = k.reshape(norm1.value, [1, -1, d]);
-    const projected = k.batchMatmul(rows1, k.reshape(qkvWeight, [H + 2 * keyHeads, w, d]), false, true);
+  /** Of normed rows [N, d]. */
+  const attention = (at: (name: string) => string, normed: V): Step<V> => {
+    const weight = learner.matrix(at('qkv'));
+    const all = H + 2 * keyHeads;
+    const rows = k.reshape(normed, [1, -1, d]);
+    const product = k.batchMatmul(rows, k.reshape(weight, [all, w, d]), false, true);
+    const projected = plusBias(at('qkv'), product, [all, 1, w]);
     const [qIn, kIn, vIn] = k.splitBy(projected, [H, keyHeads, keyHeads]) as [V, V, V];
-    const q = rotate(qIn, rotateQuery);
-    const [key, v] = [spread(rotate(kIn, rotateKey)), spread(k.reshape(vIn, headsShape))];
+    const query = compared(at('qNorm'), qIn, rotateQuery, unrotateQuery);
+    const ownKey = compared(at('kNorm'), kIn, rotateKey, unrotateKey);
+    const [q, key, v] = [query.value, spread(ownKey.value), spread(k.reshape(vIn, headsShape))];
     const scores = k.batchMatmul(q, key, false, true);
     const masked = k.add(scores, mask);
     const p = k.softmax(masked);
     const o = k.batchMatmul(p, v);
     const oRows = joinHeads([o, H]);
     const oWeight = learner.matrix(at('o'));
-    const attended = k.matmul(oRows, oWeight, false, true);
-    const middle = k.add(x, attended);
-    k.free(projected, vIn, scores, masked, attended, x);
+    const value = plusBias(at('o'), k.matmul(oRows, oWeight, false, true));
+    k.free(projected, vIn, scores, masked);
+    return {
+      value,
+      back(dValue) {
+        learner.learn(at('o'), dValue, oRows);
+        learner.learnBias(at('o'), dValue);
+        const oByHead = k.transpose(k.reshape(oWeight, [d, H, w]), [1, 0, 2]);
+        const dO = k.reshape(k.batchMatmul(k.reshape(dValue, [1, -1, d]), oByHead), headsShape);
+        const overlap = k.mul(dO, o);
+        const along = k.sum(overlap, 2, true);
+        const dP = k.batchMatmul(dO, v, false, true);
+        const centred = k.sub(dP, along);
+        const dS = k.mul(p, centred);
+        const dV = k.batchMatmul(p, dO, true);
+        k.free(overlap, along, dP, centred, p, dO, v, o, oRows, oByHead);
+        const dQ = query.back(k.batchMatmul(dS, key));
+        const dK = ownKey.back(gathered(k.batchMatmul(dS, q, true)));
+        const dVGathered = gathered(dV);
+        k.free(dS, q, key);
+        const dQkv = joinHeads([dQ, H], [dK, keyHeads], [dVGathered, keyHeads]);
+        k.free(dQ, dK, dVGathered);
+        learner.learn(at('qkv'), dQkv, normed);
+        learner.learnBias(at('qkv'), dQkv);
+        const result = k.matmul(dQkv, weight);
+        k.free(dQkv);
+        return result;
+      },
+    };
+  };
 
-    // Only rows that predict something go on from here.
-    const rows = last ? k.gather(middle, positions) : middle;
-    if (last) k.free(middle);
-    const norm2 = normalize(rows);
-    const up = learner.matrix(at('up'), at('norm2'));
-    const a = k.matmul(norm2.value, up, false, true);
-    const swiglu = activation === 'swiglu';
-    const gate = swiglu ? learner.matrix(at('gate'), at('norm2')) : null;
-    const g = gate === null ? null : k.matmul(norm2.value, gate, false, true);
-    const sigmoid = g === null ? null : k.sigmoid(g);
-    const silu = g === null ? null : k.mul(g, sigmoid!);
-    const h = silu === null ? k.relu(a) : k.mul(silu, a);
-    if (!swiglu) k.free(a);
-    const down = learner.matrix(at('down'));
-    const written = k.matmul(h, down, false, true);
-    x = k.add(rows, written);
-    k.free(rows, written);
+  const feedForward = (at: (name: string) => string, normed: V): Step<V> => {
+    const up = affine(at('up'), normed);
+    const gate = config.activation === 'swiglu' ? affine(at('gate'), normed) : undefined;
+    const hidden = activate(k, config.activation, up.value, gate?.value);
+    const down = affine(at('down'), hidden.value);
+    return {
+      value: down.value,
+      back(dValue) {
+        const dHidden = down.back(dValue);
+        const { up: dUp, gate: dGate } = hidden.back(dHidden);
+        const viaUp = up.back(dUp);
+        const result = dGate === undefined ? viaUp : k.add(viaUp, gate!.back(dGate));
+        k.free(dHidden, hidden.value, dUp);
+        return result;
+      },
+    };
+  };
 
-    saved.push(() => {
-      learner.learn(at('down'), dx, h);
-      const dh = k.matmul(dx, down);
-      let dn2: V;
-      if (g === null) {
-        const da = k.reluGrad(dh, h);
-        learner.learn(at('up'), da, norm2.value, at('norm2'));
-        dn2 = k.matmul(da, up);
-        k.free(da);
-      } else {
-        const da = k.mul(dh, silu!);
-        const dSilu = k.mul(dh, a);
-        // silu′ = σ + silu·(1 − σ)
-        const rest = k.sub(k.scalar(1), sigmoid!);
-        const curved = k.mul(silu!, rest);
-        const slope = k.add(sigmoid!, curved);
-        const dg = k.mul(dSilu, slope);
-        learner.learn(at('up'), da, norm2.value, at('norm2'));
-        learner.learn(at('gate'), dg, norm2.value, at('norm2'));
-        const viaUp = k.matmul(da, up);
-        const viaGate = k.matmul(dg, gate!);
-        dn2 = k.add(viaUp, viaGate);
-        k.free(da, dSilu, rest, curved, slope, dg, viaUp, viaGate, a, g, sigmoid!, silu!, gate!);
-      }
-      k.free(dh, h, up);
-      let dMiddle = normalizeBack(norm2, dn2, dx);
-      if (last) {
-        const compact = dMiddle;
-        dMiddle = k.segmentSum(compact, positions, inputs.tokens);
-        k.free(compact);
-      }
+  // Forward.
+  const saved: ((dx: V) => V)[] = [];
+  let x = k.gather(learner.block('embed'), ids);
+  if (config.positions === 'learned') x = k.add(x, k.gather(learner.block('places'), inputs.places));
+  for (let layer = 0; layer < layers; layer++) {
+    const at = (name: string) => `${layer}.${name}`;
+    const last = layer === layers - 1;
+    // Only rows that predict something go on from the last attention.
+    const narrow = (rows: V): V => (last ? k.gather(rows, positions) : rows);
+    const widen = (rows: V): V => (last ? k.segmentSum(rows, positions, inputs.tokens) : rows);
 
-      learner.learn(at('o'), dMiddle, oRows);
-      const oByHead = k.transpose(k.reshape(oWeight, [d, H, w]), [1, 0, 2]);
-      const dO = k.reshape(k.batchMatmul(k.reshape(dMiddle, [1, -1, d]), oByHead), headsShape);
-      const overlap = k.mul(dO, o);
-      const along = k.sum(overlap, 2, true);
-      const dP = k.batchMatmul(dO, v, false, true);
-      const centred = k.sub(dP, along);
-      const dS = k.mul(p, centred);
-      const dV = k.batchMatmul(p, dO, true);
-      k.free(overlap, along, dP, centred, p, dO, v, o, oRows, oByHead);
-      const dQ = rotate(k.batchMatmul(dS, key), unrotateQuery);
-      const dK = rotate(gathered(k.batchMatmul(dS, q, true)), unrotateKey);
-      const dVGathered = gathered(dV);
-      k.free(dS, q, key);
-      const dQkv = joinHeads([dQ, H], [dK, keyHeads], [dVGathered, keyHeads]);
-      k.free(dQ, dK, dVGathered);
-      learner.learn(at('qkv'), dQkv, norm1.value, at('norm1'));
-      // Below the first layer there is only the embedding.
-      if (layer > 0 || learner.learnsEmbedding) {
-        const dn1 = k.matmul(dQkv, qkvWeight);
-        dx = normalizeBack(norm1, dn1, dMiddle);
-      }
-      k.free(dQkv, qkvWeight);
+    const entered = norm(at('norm1'), x);
+    const attended = attention(at, entered.value);
+    const middle = narrow(k.add(x, attended.value));
+    k.free(attended.value, x);
+    const between = config.parallel ? null : norm(at('norm2'), middle);
+    const written = feedForward(at, between === null ? narrow(entered.value) : between.value);
+    x = k.add(middle, written.value);
+    k.free(middle, written.value);
+
+    saved.push((dx) => {
+      const dNormed = written.back(dx);
+      const dMiddle = widen(between === null ? dx : between.back(dNormed, dx));
+      const dAttended = attended.back(dMiddle);
+      const dEntered = between === null ? k.add(dAttended, widen(dNormed)) : dAttended;
+      return entered.back(dEntered, dMiddle);
     });
   }
 
-  const final = normalize(x);
-  const logits = learner.logits(final.value);
-  const [losses, dLogits] = k.crossEntropy(logits, targets, vocabSize);
-  const loss = k.sum(losses, 0);
-  k.free(x, logits, losses);
+  const final = norm('norm', x);
+  const cut = pieces > 1;
+  const normed = cut ? k.splitSizes(final.value, inputs.pieces, pieces, 0) : [final.value];
+  const targets = cut ? k.splitInts(inputs.targets, inputs.pieces, pieces) : [inputs.targets];
+  const losses: V[] = [];
+  const dNormed: V[] = [];
+  for (const [n, rows] of normed.entries()) {
+    const logits = learner.logits(n === 0 ? rows : k.after(rows, dNormed[n - 1]!));
+    const [ofToken, dLogits] = k.crossEntropy(logits, targets[n]!, vocabSize);
+    losses.push(k.sum(ofToken, 0));
+    dNormed.push(learner.logitsBack(dLogits, rows));
+    k.free(logits, ofToken, dLogits);
+  }
+  k.free(x);
 
   // Backward.
-  const dFinal = learner.logitsBack(dLogits, final.value);
-  k.free(dLogits);
-  dx = normalizeBack(final, dFinal, null);
-  for (const back of saved.reverse()) back();
-  if (learner.learnsEmbedding) {
-    learner.learnEmbedding(k.segmentSum(dx, ids, k.ints([vocabSize], [])));
-    k.free(dx);
-  }
-  return loss;
+  let dx = final.back(k.concat(dNormed), null);
+  for (const back of saved.reverse()) dx = back(dx);
+  learner.learnBlock('embed', k.segmentSum(dx, ids, k.ints([vocabSize], [])));
+  if (config.positions === 'learned')
+    learner.learnBlock('places', k.segmentSum(dx, inputs.places, k.ints([config.context], [])));
+  k.free(dx);
+  return losses.reduce((a, b) => k.add(a, b));
 }

@@ -111,6 +111,9 @@ export class GraphKernels extends Kernels<Node> {
   free(): void {
     // The library counts readers itself.
   }
+  override after(x: Node, done: Node): Node {
+    return this.#node('Identity', [x, `^${done.split(':')[0]}`], [typeAttribute('T', CODES.float32)]);
+  }
 
   /** A value given at each run, in the order of these calls. */
   input(dtype: number): Node {

@@ -109,6 +109,12 @@ export abstract class Kernels<V> {
   sigmoid(x: V): V {
     return this.#one('Sigmoid', FLOAT, x);
   }
+  exp(x: V): V {
+    return this.#one('Exp', FLOAT, x);
+  }
+  erf(x: V): V {
+    return this.#one('Erf', FLOAT, x);
+  }
   relu(x: V): V {
     return this.#one('Relu', FLOAT, x);
   }
@@ -178,6 +184,15 @@ export abstract class Kernels<V> {
   splitSizes(x: V, sizes: V, parts: number, axis: number): V[] {
     const attributes = [int('num_split', parts), ...FLOAT, type('Tlen', CODES.int32)];
     return this.run('SplitV', attributes, [x, sizes, this.ints([axis], [])], parts);
+  }
+  /** As splitSizes along axis 0, of int32. */
+  splitInts(x: V, sizes: V, parts: number): V[] {
+    const attributes = [int('num_split', parts), type('T', CODES.int32), type('Tlen', CODES.int32)];
+    return this.run('SplitV', attributes, [x, sizes, this.ints([0], [])], parts);
+  }
+  /** x, computed with only when `done` is there. */
+  after(x: V, _done: V): V {
+    return x;
   }
   /** Zeros around x: `amounts` [axes, 2] (int32) before and after each axis. */
   pad(x: V, amounts: V): V {

@@ -5,19 +5,18 @@
  *   const vector = flatten(layout, tensors);         // Float32Array, `layout.size` long
  *   const named = unflatten(layout, vector);         // the tensors of a checkpoint again, bit for bit
  *
- * In the vector q, k and v of a layer lie together as one matrix [(heads + 2·kvHeads)·width, d]. Rows of q and k are in
- * another order than in the file: Llama pairs row j of a head with row j + half for the rotation; here the two are
- * neighbours, so that the rotation is one product of complex numbers. Scores are sums over a head, so the order changes
- * nothing else.
+ * In the vector q, k and v of a layer lie together as one matrix [(heads + 2·kvHeads)·width, d], their biases as one vector.
+ * Rows of q and k, and what goes with them, are in another order than in the file: that of rotary.ts.
  */
 import type { AdapterOptions, DecoderConfig } from '../../schemas/checkpoint.ts';
 import { parameterShapes } from './parameters.ts';
+import { fileRow } from './rotary.ts';
 import { uniform } from './rng.ts';
 import type { NamedTensor } from './safetensors.ts';
 
 /** A stretch of the vector that the forward pass reads as one tensor. */
 export interface Block {
-  /** `embed`, `head`, `norm`, or `<layer>.<norm1|qkv|o|norm2|gate|up|down>`. */
+  /** `embed`, `places`, `head`, `norm`, or `<layer>.<norm1|qkv|qNorm|kNorm|o|norm2|gate|up|down>`; `….bias` what is added. */
   name: string;
   shape: number[];
   length: number;
@@ -31,7 +30,7 @@ interface Piece {
   offset: number;
   /** From the start of one row to that of the next, where that is not the row's own length. */
   stride?: number;
-  /** Rows of each head interleaved: only q and k. */
+  /** Rows of each head in the order of rotary.ts: only q and k. */
   rotary: boolean;
 }
 
@@ -49,15 +48,34 @@ const BLOCKS: Record<string, string> = {
   'self_attn.q_proj.weight': 'qkv',
   'self_attn.k_proj.weight': 'qkv',
   'self_attn.v_proj.weight': 'qkv',
+  'self_attn.q_norm.weight': 'qNorm',
+  'self_attn.k_norm.weight': 'kNorm',
   'self_attn.o_proj.weight': 'o',
   'post_attention_layernorm.weight': 'norm2',
   'mlp.gate_proj.weight': 'gate',
   'mlp.up_proj.weight': 'up',
   'mlp.down_proj.weight': 'down',
   'model.embed_tokens.weight': 'embed',
+  'model.embed_positions.weight': 'places',
   'model.norm.weight': 'norm',
   'lm_head.weight': 'head',
 };
+
+/** Biases lie beside their matrix. */
+const blockOf = (name: string): string =>
+  name.endsWith('.bias') ? `${BLOCKS[name.replace(/bias$/, 'weight')]}.bias` : BLOCKS[name]!;
+
+/**
+ * The norm whose gain is multiplied into a block's columns, as norms and blocks are named here: only RMSNorm's, since
+ * LayerNorm adds its bias between the two.
+ */
+export function gainOf({ norm, parallel }: DecoderConfig, block: string): string | undefined {
+  if (norm === 'layer') return undefined;
+  const [, layer, short] = /^(\d+)\.(.+)$/.exec(block) ?? [];
+  if (short === 'qkv') return `${layer}.norm1`;
+  if (short === 'up' || short === 'gate') return `${layer}.${parallel ? 'norm1' : 'norm2'}`;
+  return block === 'head' ? 'norm' : undefined;
+}
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
@@ -66,7 +84,7 @@ export function parameterLayout(config: DecoderConfig): Layout {
   const layout: Layout = { config, size: 0, blocks: [], pieces: [] };
   for (const { name, shape } of parameterShapes(config)) {
     const [, layer, rest] = /^model\.layers\.(\d+)\.(.+)$/.exec(name) ?? [];
-    const short = BLOCKS[rest ?? name]!;
+    const short = blockOf(rest ?? name);
     const block = layer === undefined ? short : `${layer}.${short}`;
     const length = sizeOf(shape);
     const last = layout.blocks.at(-1);
@@ -77,23 +95,16 @@ export function parameterLayout(config: DecoderConfig): Layout {
     } else {
       layout.blocks.push({ name: block, shape: [...shape], length });
     }
-    layout.pieces.push({ name, block, shape, offset: layout.size, rotary: /[qk]_proj/.test(name) });
+    layout.pieces.push({ name, block, shape, offset: layout.size, rotary: /[qk]_(proj|norm)/.test(name) });
     layout.size += length;
   }
   return layout;
 }
 
-/** Row of the file that stands at `row` of the vector. */
-function fileRow(config: DecoderConfig, row: number): number {
-  const width = config.dModel / config.heads;
-  const within = row % width;
-  return row - within + (within >> 1) + (within & 1) * (width / 2);
-}
-
 /** Calls back for each row of a piece: where it lies in the vector and in the file's tensor, and its length. */
 function eachRow({ config }: Layout, piece: Piece, visit: (inVector: number, inFile: number, length: number) => void) {
   const { shape, offset, stride, rotary } = piece;
-  const width = shape.at(-1)!;
+  const width = sizeOf(shape.slice(1));
   if (!rotary && stride === undefined) return visit(offset, 0, sizeOf(shape));
   for (let row = 0; row < shape[0]!; row++)
     visit(offset + row * (stride ?? width), (rotary ? fileRow(config, row) : row) * width, width);
@@ -125,7 +136,7 @@ export function unflatten(layout: Layout, vector: Float32Array): Map<string, Nam
 const INITIAL_WEIGHTS = 1;
 
 /**
- * Starting weights: gains are 1, matrices uniform with standard deviation 1/√in; those that write into the residual stream
+ * Starting weights: gains are 1, biases 0, matrices uniform with standard deviation 1/√in; those that write into the residual stream
  * (`o`, `down`) are smaller by √(2·layers), so that its size does not grow with depth. Uniform rather than normal because
  * logarithms and cosines may differ between versions of V8: same seed ⇒ same bytes on every Node.
  */
@@ -133,7 +144,7 @@ export function initialTensors(config: DecoderConfig, seed: string): Map<string,
   const tensors = new Map<string, NamedTensor>();
   for (const [index, { name, shape }] of parameterShapes(config).entries()) {
     const data = new Float32Array(sizeOf(shape));
-    if (shape.length === 1) data.fill(1);
+    if (shape.length === 1) data.fill(name.endsWith('.bias') ? 0 : 1);
     else {
       const residual = /o_proj|down_proj/.test(name) ? Math.sqrt(2 * config.layers) : 1;
       const bound = Math.sqrt(3 / shape[1]!) / residual;

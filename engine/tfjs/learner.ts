@@ -12,22 +12,27 @@
  */
 import type { AdapterOptions } from '../../schemas/checkpoint.ts';
 import type { Kernels } from './kernels.ts';
+import { gainOf } from './layout.ts';
 import type { Layout } from './layout.ts';
 
-/** Matrices are [out, in]; `gain` names a norm whose gain is multiplied into the columns. */
+/** Blocks by their names in the layout; matrices are [out, in]. */
 export interface Learner<V> {
-  /** [vocab, d] */
-  embedding(): V;
-  matrix(name: string, gain?: string): V;
-  /** Takes the gradients `dOut` [N, out] of what matrix(name, gain) made of `input` [N, in]. */
-  learn(name: string, dOut: V, input: V, gain?: string): void;
-  /** [M, vocab] of the normed rows [M, d], the last gain not yet applied. */
+  /** As it is: embedding, learned positions, gains. */
+  block(name: string): V;
+  /** What is added to what `name` makes of a row; undefined where nothing is. */
+  bias(name: string): V | undefined;
+  /** The gain of the norm before it (`gainOf`) multiplied into its columns. */
+  matrix(name: string): V;
+  /** Takes the gradients `dOut` [N, out] of what matrix(name) made of `input` [N, in]. */
+  learn(name: string, dOut: V, input: V): void;
+  /** Takes the same gradients for bias(name), if there is one. */
+  learnBias(name: string, dOut: V): void;
+  /** Takes the gradient of a block that is used as it is, or a part of it: parts add up. */
+  learnBlock(name: string, gradient: V): void;
+  /** [M, vocab] of rows [M, d] of the last norm. */
   logits(normed: V): V;
   /** Takes the gradients of the logits; gives those of `normed`. */
   logitsBack(dLogits: V, normed: V): V;
-  readonly learnsEmbedding: boolean;
-  /** [vocab, d], the part that came through the look-up. */
-  learnEmbedding(gradient: V): void;
   /** Of everything that learns, as one vector [layout.size]. */
   gradient(): V;
 }
@@ -44,11 +49,10 @@ const joined = <V>(k: Kernels<V>, { blocks }: Layout, gradients: ReadonlyMap<str
 
 /** Every weight learns. */
 export class FullLearner<V> implements Learner<V> {
-  readonly learnsEmbedding = true;
   readonly #weights: Map<string, V>;
   readonly #gradients = new Map<string, V>();
   readonly #head: string;
-  #output!: V;
+  #output: V | undefined;
 
   constructor(
     readonly k: Kernels<V>,
@@ -59,42 +63,52 @@ export class FullLearner<V> implements Learner<V> {
     this.#head = layout.config.tiedEmbeddings ? 'embed' : 'head';
   }
 
-  #weight(name: string): V {
+  block(name: string): V {
     return this.#weights.get(name)!;
   }
-  embedding(): V {
-    return this.#weight('embed');
+  bias(name: string): V | undefined {
+    return this.#weights.get(`${name}.bias`);
   }
-  matrix(name: string, gain?: string): V {
-    return gain === undefined ? this.#weight(name) : this.k.mul(this.#weight(name), this.#weight(gain));
+  matrix(name: string): V {
+    return this.#times(name, gainOf(this.layout.config, name));
   }
-  learn(name: string, dOut: V, input: V, gain?: string): void {
+  #times(name: string, gain: string | undefined): V {
+    return gain === undefined ? this.block(name) : this.k.mul(this.block(name), this.block(gain));
+  }
+  learn(name: string, dOut: V, input: V): void {
+    this.#learn(name, dOut, input, gainOf(this.layout.config, name));
+  }
+  #learn(name: string, dOut: V, input: V, gain: string | undefined): void {
     const { k } = this;
     const folded = k.matmul(dOut, input, true);
     if (gain === undefined) {
-      this.#gradients.set(name, folded);
+      this.learnBlock(name, folded);
       return;
     }
-    const byElement = k.mul(folded, this.#weight(name));
-    const gainGradient = k.sum(byElement, 0);
-    const before = this.#gradients.get(gain);
-    this.#gradients.set(gain, before === undefined ? gainGradient : k.add(before, gainGradient));
-    this.#gradients.set(name, k.mul(folded, this.#weight(gain)));
+    const byElement = k.mul(folded, this.block(name));
+    this.learnBlock(gain, k.sum(byElement, 0));
+    this.learnBlock(name, k.mul(folded, this.block(gain)));
     k.free(byElement, folded);
   }
+  learnBias(name: string, dOut: V): void {
+    if (this.#weights.has(`${name}.bias`)) this.learnBlock(`${name}.bias`, this.k.sum(dOut, 0));
+  }
+  learnBlock(name: string, gradient: V): void {
+    const before = this.#gradients.get(name);
+    this.#gradients.set(name, before === undefined ? gradient : this.k.add(before, gradient));
+  }
   logits(normed: V): V {
-    this.#output = this.matrix(this.#head, 'norm');
-    return this.k.matmul(normed, this.#output, false, true);
+    const { k } = this;
+    this.#output ??= this.#times(this.#head, gainOf(this.layout.config, 'head'));
+    const product = k.matmul(normed, this.#output, false, true);
+    const bias = this.bias('head');
+    return bias === undefined ? product : k.add(product, bias);
   }
   logitsBack(dLogits: V, normed: V): V {
-    this.learn(this.#head, dLogits, normed, 'norm');
-    const result = this.k.matmul(dLogits, this.#output);
-    this.k.free(this.#output);
-    return result;
-  }
-  learnEmbedding(gradient: V): void {
-    const viaHead = this.#gradients.get('embed');
-    this.#gradients.set('embed', viaHead === undefined ? gradient : this.k.add(gradient, viaHead));
+    this.#learn(this.#head, dLogits, normed, gainOf(this.layout.config, 'head'));
+    this.learnBias('head', dLogits);
+    // The next piece waits for this one's gradients too.
+    return this.k.after(this.k.matmul(dLogits, this.#output!), this.#gradients.get(this.#head)!);
   }
   gradient(): V {
     return joined(this.k, this.layout, this.#gradients);
@@ -103,7 +117,6 @@ export class FullLearner<V> implements Learner<V> {
 
 /** The frozen weights are given block by block (`frozenBlocks` of adapter.ts), gains folded in; only the adapter learns. */
 export class AdapterLearner<V> implements Learner<V> {
-  readonly learnsEmbedding = false;
   readonly #adapter: Map<string, V>;
   readonly #gradients = new Map<string, V>();
   /** A·gain of each block, from `matrix` to `learn`. */
@@ -124,11 +137,15 @@ export class AdapterLearner<V> implements Learner<V> {
   #frozen(name: string): V {
     return this.frozen.get(name)!;
   }
-  embedding(): V {
-    return this.#frozen('embed');
+  block(name: string): V {
+    return this.#frozen(name);
   }
-  matrix(name: string, gain?: string): V {
+  bias(name: string): V | undefined {
+    return this.frozen.get(`${name}.bias`);
+  }
+  matrix(name: string): V {
     const { k } = this;
+    const gain = gainOf(this.layout.config, name);
     const a = this.#adapter.get(`${name}.A`)!;
     const folded = gain === undefined ? a : k.mul(a, this.#frozen(gain));
     this.#folded.set(name, folded);
@@ -138,8 +155,9 @@ export class AdapterLearner<V> implements Learner<V> {
     k.free(scaled, product);
     return whole;
   }
-  learn(name: string, dOut: V, input: V, gain?: string): void {
+  learn(name: string, dOut: V, input: V): void {
     const { k } = this;
+    const gain = gainOf(this.layout.config, name);
     const folded = this.#folded.get(name)!;
     const scaled = k.mul(this.#adapter.get(`${name}.B`)!, this.#scale);
     const inner = k.matmul(input, folded, false, true);
@@ -154,13 +172,23 @@ export class AdapterLearner<V> implements Learner<V> {
   #head(): V {
     return this.#frozen(this.layout.config.tiedEmbeddings ? 'embed' : 'head');
   }
+  /** Times the last gain, where it is not applied yet. */
+  #gained(rows: V): V {
+    const gain = gainOf(this.layout.config, 'head');
+    return gain === undefined ? rows : this.k.mul(rows, this.#frozen(gain));
+  }
   logits(normed: V): V {
-    return this.k.matmul(this.k.mul(normed, this.#frozen('norm')), this.#head(), false, true);
+    const product = this.k.matmul(this.#gained(normed), this.#head(), false, true);
+    const bias = this.bias('head');
+    return bias === undefined ? product : this.k.add(product, bias);
   }
   logitsBack(dLogits: V): V {
-    return this.k.mul(this.k.matmul(dLogits, this.#head()), this.#frozen('norm'));
+    return this.#gained(this.k.matmul(dLogits, this.#head()));
   }
-  learnEmbedding(): void {
+  learnBias(): void {
+    // Frozen.
+  }
+  learnBlock(): void {
     // Frozen.
   }
   gradient(): V {

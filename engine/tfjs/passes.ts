@@ -8,11 +8,11 @@
  */
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import type { Cache } from './cache.ts';
-import { forward, type ForwardInputs } from './forward.ts';
+import { forward, type Affine, type ForwardInputs, type LayerWeights } from './forward.ts';
 import { GraphKernels, type LoadedGraph, type Node } from './graph.ts';
 import type { HandleKernels } from './handles.ts';
 import { CODES } from './kernels.ts';
-import { kvHeadsOf } from './parameters.ts';
+import { headWidthOf, kvHeadsOf } from './parameters.ts';
 import { free, ints, tensor, type Handle } from './raw.ts';
 import type { DecoderWeights } from './weights.ts';
 
@@ -31,7 +31,7 @@ const INTEGERS = [
   'ownShape',
   'spans',
 ] as const;
-const TABLES = ['rotations', 'embedding', 'head'] as const;
+const TABLES = ['places', 'embedding'] as const;
 
 export class Passes {
   readonly #config: DecoderConfig;
@@ -60,7 +60,7 @@ export class Passes {
     const passing = this.#inputsOf(cache, ids, tokens);
     const graph = this.#graph(prefix !== undefined);
     const fixed = {
-      rotations: this.#weights.rotations((prefix?.length ?? 0) + cache.length + tokens),
+      places: this.#weights.places((prefix?.length ?? 0) + cache.length + tokens),
       embedding: this.#weights.embedding,
       head: this.#weights.head,
       layers: this.#weights.layers.slice(0, this.#config.layers),
@@ -87,9 +87,10 @@ export class Passes {
 
   #inputsOf(cache: Cache, ids: Int32Array, tokens: number) {
     const { slots, room, length, padding } = cache;
-    const { heads, dModel } = this.#config;
     const groups = kvHeadsOf(this.#config);
-    const [group, width] = [heads / groups, dModel / heads];
+    const [group, width] = [this.#config.heads / groups, headWidthOf(this.#config)];
+    // A slot whose row has ended goes on; a table of learned positions does not.
+    const end = this.#config.positions === 'learned' ? this.#config.context - 1 : Infinity;
     const before = cache.prefix?.length ?? 0;
     const positions = new Int32Array(ids.length);
     const last = new Int32Array(slots);
@@ -97,7 +98,7 @@ export class Passes {
     for (let slot = 0, n = 0; slot < slots; slot++) {
       const seen = cache.mask.subarray(slot * room, (slot + 1) * room);
       for (let t = 0; t < tokens; t++, n++) {
-        positions[n] = before + Math.max(0, length + t - padding[slot]!);
+        positions[n] = Math.min(end, before + Math.max(0, length + t - padding[slot]!));
         const row = mask.subarray(n * room, (n + 1) * room);
         row.set(seen);
         if (length + t >= padding[slot]!) row.fill(0, Math.max(length, padding[slot]!), length + t + 1);
@@ -123,7 +124,7 @@ export class Passes {
   #graph(prefixed: boolean): LoadedGraph | null {
     const known = this.#graphs.get(prefixed);
     if (known !== undefined) return known;
-    const made = this.mode === 'eager' ? null : record(this.#config, prefixed);
+    const made = this.mode === 'eager' ? null : record(this.#config, this.#weights, prefixed);
     this.#graphs.set(prefixed, made);
     return made;
   }
@@ -135,14 +136,22 @@ function feeds<V>(inputs: ForwardInputs<V>): V[] {
     ...INTEGERS.map((name) => inputs[name]),
     inputs.mask,
     ...TABLES.map((name) => inputs[name]),
-    ...inputs.layers.flatMap(({ qkv, o, up, gate, down }) => [qkv, o, up, ...(gate === undefined ? [] : [gate]), down]),
+    ...affineParts(inputs.head),
+    ...inputs.layers.flatMap(({ qkv, headGains, o, up, gate, down }) => [
+      ...affineParts(qkv),
+      ...(headGains === undefined ? [] : [headGains]),
+      ...[o, up, gate, down].flatMap(affineParts),
+    ]),
     ...inputs.caches,
     ...inputs.prefixKeys,
     ...inputs.prefixValues,
   ];
 }
 
-function record(config: DecoderConfig, prefixed: boolean): LoadedGraph {
+const affineParts = <V>(affine: Affine<V> | undefined): V[] =>
+  affine === undefined ? [] : affine.bias === undefined ? [affine.matrix] : [affine.matrix, affine.bias];
+
+function record(config: DecoderConfig, weights: DecoderWeights, prefixed: boolean): LoadedGraph {
   const k = new GraphKernels();
   const float = (): Node => k.input(CODES.float32);
   const each = <X>(make: () => X, count = config.layers): X[] => Array.from({ length: count }, make);
@@ -150,19 +159,25 @@ function record(config: DecoderConfig, prefixed: boolean): LoadedGraph {
     (typeof INTEGERS)[number],
     Node
   >;
+  /** A stand-in for each part that is there. */
+  const affine = ({ bias }: Affine<Handle>): Affine<Node> => ({
+    matrix: float(),
+    ...(bias !== undefined && { bias: float() }),
+  });
   // The order of `feeds`.
   const inputs: ForwardInputs<Node> = {
     ...integers,
     mask: float(),
-    rotations: float(),
+    places: float(),
     embedding: float(),
-    head: float(),
-    layers: each(() => ({
-      qkv: float(),
-      o: float(),
-      up: float(),
-      ...(config.activation === 'swiglu' && { gate: float() }),
-      down: float(),
+    head: affine(weights.head),
+    layers: weights.layers.slice(0, config.layers).map(({ qkv, headGains, o, up, gate, down }): LayerWeights<Node> => ({
+      qkv: affine(qkv),
+      ...(headGains !== undefined && { headGains: float() }),
+      o: affine(o),
+      up: affine(up),
+      ...(gate !== undefined && { gate: affine(gate) }),
+      down: affine(down),
     })),
     caches: each(float),
     prefixKeys: each(float, prefixed ? config.layers : 0),

@@ -8,7 +8,7 @@
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import { Cache, type SharedPrefix } from './cache.ts';
 import type { HandleKernels } from './handles.ts';
-import { kvHeadsOf } from './parameters.ts';
+import { headWidthOf, kvHeadsOf } from './parameters.ts';
 import type { Passes } from './passes.ts';
 import { free, type Handle } from './raw.ts';
 
@@ -20,7 +20,7 @@ export function openPrefix(
   ids: readonly number[],
 ): SharedPrefix {
   const { length } = ids;
-  const [groups, width] = [kvHeadsOf(config), config.dModel / config.heads];
+  const [groups, width] = [kvHeadsOf(config), headWidthOf(config)];
   const cache = Cache.open(k, config, Int32Array.of(0), length);
   const prefix: SharedPrefix = { length, keys: [], values: [] };
   try {

@@ -2,10 +2,11 @@
  * One optimizer step on the library: forward, backward, clipping and Adam over weights that stay inside it.
  *
  *   const step = new TrainStep(layout, schedule, { weights, first, second });
- *   const loss = step.run(batch, 0, 1e-3);      // summed over the batch's predicted tokens
+ *   const loss = step.run([batch], 0, 1e-3);      // summed over the predicted tokens
  *   const { weights } = step.read();
  *
- * The step is recorded once as a graph and run as a whole. Where the library does not take one, or with
+ * Several batches make one step as well: their gradients are summed before Adam moves anything, so that a step may be
+ * larger than what fits at once. What runs is recorded once as a graph and run as a whole. Where the library does not take one, or with
  * STARTRAIL_ENGINE_GRAPH=off, the same code runs op by op: slower, and the reference in the tests.
  */
 import { DecoderConfig, TrainSchedule } from '../../schemas/checkpoint.ts';
@@ -13,8 +14,7 @@ import type { FrozenBlock } from './adapter.ts';
 import { assemble } from './batches.ts';
 import type { Batch } from './batches.ts';
 import { EagerKernels } from './eager.ts';
-import { learn, makeTables, passShapes } from './gradient.ts';
-import type { PassInputs } from './gradient.ts';
+import { learn } from './gradient.ts';
 import { GraphKernels } from './graph.ts';
 import type { LoadedGraph } from './graph.ts';
 import { CODES } from './kernels.ts';
@@ -26,6 +26,8 @@ import { graphsWanted, tf } from './native.ts';
 import type { Tensor } from './native.ts';
 import { adamStep, stepScalars } from './optimizer.ts';
 import type { StepScalars, TrainState } from './optimizer.ts';
+import { makeTables, passShapes } from './pass-inputs.ts';
+import type { PassInputs } from './pass-inputs.ts';
 
 /** The vectors outside the library, each [layout.size]. */
 export interface StateArrays {
@@ -34,49 +36,67 @@ export interface StateArrays {
   second: Float32Array;
 }
 
-type StepInputs<V> = TrainState<V> & PassInputs<V> & StepScalars<V>;
+type StepInputs<V> = TrainState<V> & PassInputs<V> & StepScalars<V> & { sum?: V };
 const INTEGERS = [
   'ids',
+  'places',
   'positions',
   'targets',
+  'pieces',
   'tokens',
   'headsShape',
   'pairsShape',
   'rotationShape',
   'maskShape',
 ] as const;
+/** The tables of rotations and of what is masked grow by so many positions. */
+const TABLE_STEP = 64;
 const FLOATS = ['weights', 'first', 'second', 'rotations', 'mask', 'inverseTokens', 'stepSize', 'epsilon'] as const;
 const INPUTS = [...INTEGERS, ...FLOATS];
 
-/** The whole step: [weights, first, second, loss]. `frozen`: by name, where only an adapter learns. */
+/** What one run does: the last of a step's batches moves the weights, those before it only add up gradients. */
+interface Part {
+  /** Gradients of earlier batches come in (inputs.sum). */
+  continues: boolean;
+  moves: boolean;
+  /** Of the logits; see PassInputs. */
+  pieces: number;
+}
+
+/** [weights, first, second, loss], or [sum of gradients, loss]. `frozen`: by name, where only an adapter learns. */
 function program<V>(
   k: Kernels<V>,
   layout: Layout,
   schedule: TrainSchedule,
   inputs: StepInputs<V>,
   frozen: ReadonlyMap<string, V>,
+  { continues, moves, pieces }: Part,
 ): V[] {
   const { adapter } = layout;
   const learner =
     adapter === undefined
       ? new FullLearner(k, layout, inputs.weights)
       : new AdapterLearner(k, { ...layout, adapter }, inputs.weights, frozen);
-  const loss = learn(k, layout.config, learner, inputs);
-  const { weights, first, second } = adamStep(k, schedule, inputs, learner.gradient(), inputs);
+  const loss = learn(k, layout.config, learner, inputs, pieces);
+  const own = learner.gradient();
+  const gradient = continues ? k.add(inputs.sum!, own) : own;
+  if (!moves) return [gradient, loss];
+  const { weights, first, second } = adamStep(k, schedule, inputs, gradient, inputs);
   return [weights, first, second, loss];
 }
 
 /** How a step runs. The two differ in the last bits: this belongs into an engine's fingerprint. */
 export type StepMode = 'graph' | 'eager';
 
-function loadGraph(layout: Layout, schedule: TrainSchedule, frozen: readonly string[]): LoadedGraph {
+function loadGraph(layout: Layout, schedule: TrainSchedule, frozen: readonly string[], part: Part): LoadedGraph {
   const k = new GraphKernels();
+  const floats = part.continues ? [...FLOATS, 'sum'] : FLOATS;
   const nodes = [
     ...INTEGERS.map((name) => [name, k.input(CODES.int32)]),
-    ...FLOATS.map((name) => [name, k.input(CODES.float32)]),
+    ...floats.map((name) => [name, k.input(CODES.float32)]),
   ];
   const frozenNodes = new Map(frozen.map((name) => [name, k.input(CODES.float32)]));
-  return k.load(program(k, layout, schedule, Object.fromEntries(nodes) as StepInputs<string>, frozenNodes));
+  return k.load(program(k, layout, schedule, Object.fromEntries(nodes) as StepInputs<string>, frozenNodes, part));
 }
 
 let found: StepMode | undefined;
@@ -99,7 +119,7 @@ function graphWorks(): boolean {
     let step: TrainStep | null = null;
     try {
       step = new TrainStep(layout, schedule, { weights: values(0.1), first: values(0), second: values(0) }, [], mode);
-      step.run(batch, 0, 0.1);
+      step.run([batch], 0, 0.1);
       return step.read().first;
     } catch {
       return null;
@@ -114,8 +134,8 @@ function graphWorks(): boolean {
 /** Weights and moments inside the library, and the step that moves them. */
 export class TrainStep {
   readonly #kernels = new EagerKernels();
-  readonly #graph: LoadedGraph | null;
-  readonly #tables: Pick<PassInputs<Tensor>, 'rotations' | 'mask'>;
+  readonly #graphs = new Map<string, LoadedGraph>();
+  #tables: (Pick<PassInputs<Tensor>, 'rotations' | 'mask'> & { length: number }) | undefined;
   readonly #frozen: ReadonlyMap<string, Tensor>;
   #state: TrainState<Tensor>;
 
@@ -127,14 +147,7 @@ export class TrainStep {
     frozen: readonly FrozenBlock[] = [],
     readonly mode: StepMode = stepMode(),
   ) {
-    const names = frozen.map(({ name }) => name);
-    this.#graph = mode === 'graph' ? loadGraph(layout, schedule, names) : null;
     this.#frozen = new Map(frozen.map(({ name, shape, data }) => [name, tf.keep(tf.tensor(data, shape))]));
-    const { rotations, mask } = makeTables(layout.config);
-    this.#tables = {
-      rotations: tf.keep(tf.tensor(rotations.values, rotations.shape)),
-      mask: tf.keep(tf.tensor(mask.values, mask.shape)),
-    };
     this.#state = {
       weights: tf.keep(tf.tensor1d(initial.weights)),
       first: tf.keep(tf.tensor1d(initial.first)),
@@ -142,37 +155,82 @@ export class TrainStep {
     };
   }
 
-  /** Trains on one batch; gives the loss summed over its predicted tokens. */
-  run(batch: Batch, step: number, learningRate: number): number {
-    const before = this.#state;
+  /** Trains on the batches as if they were one; gives the loss summed over their predicted tokens. */
+  run(batches: readonly Batch[], step: number, learningRate: number): number {
+    const predicted = batches.reduce((sum, { targets }) => sum + targets.length, 0);
+    const numbers = stepScalars(this.schedule, step, learningRate, Math.max(1, predicted));
+    let sum: Tensor | undefined;
     let loss = 0;
-    this.#state = tf.tidy(() => {
-      const shapes = passShapes(this.layout.config, batch);
-      const numbers = stepScalars(this.schedule, step, learningRate, Math.max(1, batch.targets.length));
-      const inputs: StepInputs<Tensor> = {
-        ...before,
-        ...this.#tables,
-        ids: tf.tensor1d(batch.ids, 'int32'),
-        positions: tf.tensor1d(batch.positions, 'int32'),
-        targets: tf.tensor1d(batch.targets, 'int32'),
-        tokens: tf.scalar(shapes.tokens, 'int32'),
-        headsShape: tf.tensor1d(shapes.headsShape, 'int32'),
-        pairsShape: tf.tensor1d(shapes.pairsShape, 'int32'),
-        rotationShape: tf.tensor1d(shapes.rotationShape, 'int32'),
-        maskShape: tf.tensor1d(shapes.maskShape, 'int32'),
-        inverseTokens: tf.scalar(numbers.inverseTokens),
-        stepSize: tf.scalar(numbers.stepSize),
-        epsilon: tf.scalar(numbers.epsilon),
-      };
-      const outputs =
-        this.#graph?.run([...INPUTS.map((name) => inputs[name]), ...this.#frozen.values()]) ??
-        program(this.#kernels, this.layout, this.schedule, inputs, this.#frozen);
-      const [weights, first, second, lossTensor] = outputs as [Tensor, Tensor, Tensor, Tensor];
-      loss = lossTensor.dataSync()[0]!;
-      return { weights: tf.keep(weights), first: tf.keep(first), second: tf.keep(second) };
-    });
-    for (const old of [before.weights, before.first, before.second]) old.dispose();
+    for (const [n, batch] of batches.entries()) {
+      const moves = n === batches.length - 1;
+      const made = tf.tidy(() => {
+        const outputs = this.#outputs(batch, numbers, sum, moves);
+        loss += outputs.pop()!.dataSync()[0]!;
+        return outputs.map((tensor) => tf.keep(tensor));
+      });
+      sum?.dispose();
+      if (!moves) [sum] = made;
+      else {
+        for (const old of Object.values(this.#state) as Tensor[]) old.dispose();
+        const [weights, first, second] = made as [Tensor, Tensor, Tensor];
+        this.#state = { weights, first, second };
+      }
+    }
     return loss;
+  }
+
+  /** What `program` gives for one batch. */
+  #outputs(batch: Batch, numbers: StepScalars<number>, sum: Tensor | undefined, moves: boolean): Tensor[] {
+    const shapes = passShapes(this.layout.config, batch);
+    const { rotations, mask } = this.#tablesFor(batch.time);
+    const ints = (values: ArrayLike<number>) => tf.tensor1d(Int32Array.from(values), 'int32');
+    const inputs: StepInputs<Tensor> = {
+      ...this.#state,
+      ...(sum !== undefined && { sum }),
+      rotations,
+      mask,
+      ids: ints(batch.ids),
+      places: ints(shapes.places),
+      positions: ints(batch.positions),
+      targets: ints(batch.targets),
+      pieces: ints(shapes.pieces),
+      tokens: tf.scalar(shapes.tokens, 'int32'),
+      headsShape: ints(shapes.headsShape),
+      pairsShape: ints(shapes.pairsShape),
+      rotationShape: ints(shapes.rotationShape),
+      maskShape: ints(shapes.maskShape),
+      inverseTokens: tf.scalar(numbers.inverseTokens),
+      stepSize: tf.scalar(numbers.stepSize),
+      epsilon: tf.scalar(numbers.epsilon),
+    };
+    const part = { continues: sum !== undefined, moves, pieces: shapes.pieces.length };
+    if (this.mode === 'eager') return program(this.#kernels, this.layout, this.schedule, inputs, this.#frozen, part);
+    const fed = [...INPUTS.map((name) => inputs[name]), ...(sum === undefined ? [] : [sum]), ...this.#frozen.values()];
+    return this.#graph(part).run(fed);
+  }
+
+  #graph(part: Part): LoadedGraph {
+    const key = JSON.stringify(part);
+    const graph = this.#graphs.get(key) ?? loadGraph(this.layout, this.schedule, [...this.#frozen.keys()], part);
+    this.#graphs.set(key, graph);
+    return graph;
+  }
+
+  /** Made for the longest row so far: a context may be much longer than the rows trained on. */
+  #tablesFor(time: number): Pick<PassInputs<Tensor>, 'rotations' | 'mask'> {
+    if (this.#tables !== undefined && this.#tables.length >= time) return this.#tables;
+    this.#dropTables();
+    const length = Math.ceil(time / TABLE_STEP) * TABLE_STEP;
+    const { rotations, mask } = makeTables(this.layout.config, length);
+    const put = ({ values, shape }: typeof mask) => tf.keep(tf.tensor(values, shape));
+    this.#tables = { rotations: put(rotations), mask: put(mask), length };
+    return this.#tables;
+  }
+
+  #dropTables(): void {
+    this.#tables?.rotations.dispose();
+    this.#tables?.mask.dispose();
+    this.#tables = undefined;
   }
 
   /** Copies of the vectors as they are now. */
@@ -183,9 +241,10 @@ export class TrainStep {
 
   dispose(): void {
     const { weights, first, second } = this.#state;
-    const kept = [weights, first, second, ...Object.values(this.#tables), ...this.#frozen.values()];
-    for (const tensor of kept) tensor.dispose();
+    for (const tensor of [weights, first, second, ...this.#frozen.values()]) tensor.dispose();
+    this.#dropTables();
     this.#kernels.dispose();
-    this.#graph?.dispose();
+    for (const graph of this.#graphs.values()) graph.dispose();
+    this.#graphs.clear();
   }
 }

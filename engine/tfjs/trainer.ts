@@ -11,6 +11,7 @@ import { EngineError } from '../engine.ts';
 import type { EngineControl, TrainRequest, TrainResult } from '../engine.ts';
 import { DecoderConfig, TokenizerSpec } from '../../schemas/checkpoint.ts';
 import { assemble, BatchOrder, readRows } from './batches.ts';
+import type { Batch } from './batches.ts';
 import { adapterLayout, frozenBlocks, initialAdapter } from './adapter.ts';
 import type { FrozenBlock } from './adapter.ts';
 import { readModel, writeAdapter } from './adapter-file.ts';
@@ -89,7 +90,7 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
   }
 
   const rows = await readRows(request.dataPath, openTokenizer(model.tokenizer), model.config);
-  const order = new BatchOrder(rows, schedule.batchSize, seed);
+  const order = new BatchOrder(rows, schedule.batchSize * (schedule.accumulate ?? 1), seed);
   const { layout } = learned;
   const folder = request.resume === undefined ? null : new SnapshotFolder(request.resume);
   const resumed = (await folder?.newest(layout.size, schedule.steps)) ?? null;
@@ -115,14 +116,15 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
       // Messages, heartbeats and the signal get their turn.
       await setImmediate();
       control.signal?.throwIfAborted();
-      const batch = assemble(
-        order.at(progress.step).map((row) => rows[row]!),
-        model.tokenizer.pad,
-      );
+      const taken = order.at(progress.step).map((row) => rows[row]!);
+      const batches: Batch[] = [];
+      for (let at = 0; at < taken.length; at += schedule.batchSize)
+        batches.push(assemble(taken.slice(at, at + schedule.batchSize), model.tokenizer.pad));
+      const predicted = batches.reduce((sum, { targets }) => sum + targets.length, 0);
       const learningRate = learningRateAt(schedule, progress.step);
-      const loss = step.run(batch, progress.step, learningRate);
+      const loss = step.run(batches, progress.step, learningRate);
       if (!Number.isFinite(loss)) {
-        const mean = loss / batch.targets.length;
+        const mean = loss / predicted;
         throw new EngineError(
           'TrainingDiverged',
           `loss ${mean} at step ${progress.step} of ${schedule.steps}; lower learningRate (${schedule.learningRate}) or raise warmupSteps`,
@@ -130,11 +132,11 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
       }
       if (progress.step >= windowStart) {
         progress.windowLoss += loss;
-        progress.windowTokens += batch.targets.length;
+        progress.windowTokens += predicted;
       }
       progress.learningRates.push(learningRate);
       progress.step++;
-      tokens += batch.tokens;
+      for (const batch of batches) tokens += batch.tokens;
 
       const now = performance.now();
       if (now - reportedAt >= PROGRESS_EVERY_MS || progress.step === schedule.steps) {

@@ -57,7 +57,7 @@ function trained(config: DecoderConfig, steps: number, mode: StepMode) {
   const start = { weights: flatten(layout, lively(config)), first: zeros(), second: zeros() };
   const step = new TrainStep(layout, schedule, start, frozenBlocks(layout, base(config)), mode);
   try {
-    const losses = Array.from({ length: steps }, (_, i) => step.run(assemble(rows, 0), i, 1e-2));
+    const losses = Array.from({ length: steps }, (_, i) => step.run([assemble(rows, 0)], i, 1e-2));
     return { layout, losses, ...step.read() };
   } finally {
     step.dispose();

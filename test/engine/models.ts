@@ -25,6 +25,36 @@ export const reference = DecoderConfig.parse({
   context: 128,
 });
 
+/** What each family of models has that Llama has not, at the sizes of `reference`. */
+export const FAMILIES = {
+  'GPT-2': {
+    norm: 'layer',
+    positions: 'learned',
+    activation: 'gelu-tanh',
+    biases: { qkv: true, o: true, mlp: true },
+  },
+  'GPT-J': {
+    norm: 'layer',
+    parallel: true,
+    rotaryWidth: 8,
+    rotaryPairs: 'neighbours',
+    activation: 'gelu-tanh',
+    tiedEmbeddings: false,
+    biases: { mlp: true, head: true },
+  },
+  Qwen2: { activation: 'swiglu', kvHeads: 2, biases: { qkv: true } },
+  Qwen3: { activation: 'swiglu', kvHeads: 2, headWidth: 24, qkNorm: true },
+  'a mixture': {
+    activation: 'gelu',
+    parallel: true,
+    rotaryWidth: 6,
+    headWidth: 10,
+    qkNorm: true,
+    tiedEmbeddings: false,
+    biases: { qkv: true, o: true, head: true },
+  },
+} as const satisfies Record<string, Partial<DecoderConfig>>;
+
 export const seedOf = (n: number): string => n.toString(16).padStart(32, '0');
 
 /**
@@ -37,10 +67,11 @@ export function randomModel(config: Partial<DecoderConfig> = {}, seed = 1, ties 
   for (const [n, { name, shape }] of parameterShapes(full).entries()) {
     const size = shape.reduce((a, b) => a * b, 1);
     const data = new Float32Array(size);
-    const spread = shape.length === 1 ? 0.2 : 3 / Math.sqrt(shape[1]!);
+    const spread = name.endsWith('.bias') ? 1 : shape.length === 1 ? 0.2 : 3 / Math.sqrt(shape[1]!);
     for (let at = 0; at < size; at++) {
       const centred = uniform(seedOf(seed), n, at) - 0.5;
-      data[at] = shape.length === 1 ? 1 + spread * centred : spread * centred;
+      const gain = shape.length === 1 && !name.endsWith('.bias');
+      data[at] = gain ? 1 + spread * centred : spread * centred;
     }
     tensors.set(name, { name, shape, data });
   }

@@ -9,7 +9,7 @@ import { Decoder } from '../../engine/tfjs/decoder.ts';
 import { free, read } from '../../engine/tfjs/raw.ts';
 import { uniform } from '../../engine/tfjs/rng.ts';
 import { Sampler } from '../../engine/tfjs/sampler.ts';
-import { additionPrompt, randomModel, seedOf } from './models.ts';
+import { additionPrompt, FAMILIES, randomModel, seedOf } from './models.ts';
 
 const rows: SampleRow[] = Array.from({ length: 200 }, (_, n) => ({
   prompt: additionPrompt(n),
@@ -30,6 +30,9 @@ describe.each([
   ['near ties', randomModel({}, 12, true)],
   ['swiglu, untied, near ties', randomModel({ activation: 'swiglu', tiedEmbeddings: false, dFF: 172 }, 13, true)],
   ['two query heads to a key head, near ties', randomModel({ kvHeads: 2 }, 14, true)],
+  ['GPT-2, near ties', randomModel({ ...FAMILIES['GPT-2'], tiedEmbeddings: false }, 15, true)],
+  ['GPT-J', randomModel({ ...FAMILIES['GPT-J'], biases: { mlp: true } }, 16)],
+  ['Qwen3, near ties', randomModel(FAMILIES.Qwen3, 17, true)],
 ])('model: %s', (_, model) => {
   const sampler = new Sampler(model);
   afterAll(() => sampler.close());
@@ -61,7 +64,8 @@ describe.each([
 
   it('logits are the same bits in every slot', () => {
     const decoder = new Decoder(model);
-    const filler = Array.from({ length: 128 }, (_, slot) =>
+    const slots = decoder.sizes.at(-1)!;
+    const filler = Array.from({ length: slots }, (_, slot) =>
       Array.from({ length: 1 + (slot % 16) }, (_, t) => 2 + ((slot * 3 + t * 7) % 18)),
     );
     const probe = [3, 12, 5, 13, 9];
@@ -73,7 +77,7 @@ describe.each([
         const row = (read(logits) as Float32Array).slice(slot * 20, slot * 20 + 20);
         seen.push(Buffer.from(row.buffer).toString('hex'));
         free(logits);
-        const next = Int32Array.from({ length: 128 }, (_, n) => 2 + ((n === slot ? step : n + step) % 18));
+        const next = Int32Array.from({ length: slots }, (_, n) => 2 + ((n === slot ? step : n + step) % 18));
         logits = decoder.step(cache, next, 'logits');
       }
       free(logits);
@@ -81,7 +85,7 @@ describe.each([
       return seen.join();
     };
     const first = trace(0);
-    for (const slot of [1, 2, 3, 7, 15, 16, 31, 63, 64, 65, 100, 126, 127])
+    for (const slot of [1, 2, 3, 7, 15, 16, 31, 63, 64, 65, 100, slots - 2, slots - 1].filter((slot) => slot < slots))
       expect(trace(slot), `slot ${slot}`).toBe(first);
     decoder.close();
   }, 300_000);

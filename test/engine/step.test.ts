@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { assemble } from '../../engine/tfjs/batches.ts';
+import type { Batch } from '../../engine/tfjs/batches.ts';
 import { flatten, initialTensors, parameterLayout } from '../../engine/tfjs/layout.ts';
 import { tf } from '../../engine/tfjs/native.ts';
 import { uniform } from '../../engine/tfjs/rng.ts';
@@ -29,7 +30,7 @@ function trained(config: DecoderConfig, mode: StepMode, steps: number, clipNorm 
   const zeros = () => new Float32Array(layout.size);
   const start = { weights: flatten(layout, initialTensors(config, SEED)), first: zeros(), second: zeros() };
   const step = new TrainStep(layout, { ...schedule, clipNorm }, start, [], mode);
-  const losses = Array.from({ length: steps }, (_, i) => step.run(assemble(rowsOf(i), 0), i, 1e-2));
+  const losses = Array.from({ length: steps }, (_, i) => step.run([assemble(rowsOf(i), 0)], i, 1e-2));
   const result = { losses, start, ...step.read() };
   step.dispose();
   return result;
@@ -66,6 +67,31 @@ describe.each(['relu', 'swiglu'] as const)('a step (%s)', (activation) => {
       expect(Math.abs(second[i]! - 0.001 * x * x)).toBeLessThan(1e-5 * x * x + 1e-12);
       expect(Math.abs(weights[i]! - (start.weights[i]! - (1e-2 * x) / (Math.abs(x) + 1e-8)))).toBeLessThan(2e-5);
     });
+  });
+
+  it('of several batches sums their gradients: as one batch of all their rows', () => {
+    const rows = rowsOf(0);
+    const layout = parameterLayout(config);
+    const zeros = () => new Float32Array(layout.size);
+    const start = { weights: flatten(layout, initialTensors(config, SEED)), first: zeros(), second: zeros() };
+    const firstOf = (batches: Batch[], mode: StepMode) => {
+      const step = new TrainStep(layout, schedule, start, [], mode);
+      const losses = [0, 1, 2].map((i) => step.run(batches, i, 1e-3));
+      const { weights } = step.read();
+      step.dispose();
+      return { losses, weights };
+    };
+    const whole = firstOf([assemble(rows, 0)], 'graph');
+    const before = tf.memory().numTensors;
+    for (const mode of ['graph', 'eager'] as const) {
+      const parts = firstOf(
+        rows.map((row) => assemble([row], 0)),
+        mode,
+      );
+      for (const [i, loss] of parts.losses.entries()) expect(Math.abs(loss / whole.losses[i]! - 1)).toBeLessThan(1e-6);
+      parts.weights.forEach((weight, i) => expect(Math.abs(weight - whole.weights[i]!)).toBeLessThan(1e-6));
+    }
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it('does not scale a gradient within the norm allowed', () => {
