@@ -48,4 +48,12 @@ describe('a pretrained tokenizer', () => {
     });
     expect(apart.encode('١٢')).toEqual([256, 0xd9, 0xa2]);
   });
+
+  it('leaves a character that the vocabulary lacks out before its neighbours merge', () => {
+    const { Ć: _lost, ...vocab } = tokenizerJson.model.vocab;
+    const model = { ...tokenizerJson.model, vocab: { ...vocab, 'Ġ-': 256 }, merges: ['Ġ -'] };
+    expect(
+      openTokenizer({ ...spec, tokenizer: JSON.stringify({ ...tokenizerJson, model }) }).encode(' \u0006-'),
+    ).toEqual([256]);
+  });
 });

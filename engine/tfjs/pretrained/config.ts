@@ -127,35 +127,39 @@ function gptj(keys: Keys): Decoder {
 
 const rotaryWidth = (width: number, head: number) => (width === head ? {} : { rotaryWidth: width });
 
-/** Llama and those that differ from it in biases, norms of heads and what is left out of a config. */
-function llama(
-  keys: Keys,
-  { epsilon = 1e-6, context, kvHeads }: { epsilon?: number; context: number; kvHeads?: number },
-): Decoder {
+interface Absent {
+  context: number;
+  kvHeads?: number;
+  headWidth?: number;
+  /** Of attention, in tokens. */
+  window?: number;
+}
+
+/** Llama and those that differ from it in biases, norms of heads and what an absent key stands for. */
+function llama(keys: Keys, absent: Absent): Decoder {
   const [dModel, heads] = [keys.number('hidden_size', 4096), keys.number('num_attention_heads', 32)];
-  const groups = keys.number('num_key_value_heads', kvHeads ?? heads);
-  const headWidth = keys.optional('head_dim') ?? dModel / heads;
+  const groups = keys.number('num_key_value_heads', absent.kvHeads ?? heads);
+  const headWidth = keys.optional('head_dim') ?? absent.headWidth ?? dModel / heads;
   keys.only('rope_scaling', (value) => ropeType(value) === 'default', 'none (plain rotary positions)');
   keys.only('rope_parameters', (value) => ropeType(value) === 'default', 'rope_type "default"');
   const rope = keys.config.rope_parameters as { rope_theta?: number } | undefined;
-  const length = keys.number('max_position_embeddings', context);
-  const window = keys.optional('sliding_window');
-  if (window !== undefined && window < length && keys.config.use_sliding_window !== false)
-    throw keys.fault('sliding_window', `none or at least the context of ${length}`);
-  keys.only(
-    'layer_types',
-    (value) => Array.isArray(value) && value.every((type) => type === 'full_attention' || window !== undefined),
-    '"full_attention" everywhere',
-  );
+  const context = keys.number('max_position_embeddings', absent.context);
+  // Qwen's window is off unless another key turns it on.
+  keys.only('use_sliding_window', (value) => value === false, 'false');
+  const window = keys.optional('sliding_window') ?? (keys.config.sliding_window === null ? undefined : absent.window);
+  const windowed = window !== undefined && !String(keys.config.model_type).startsWith('qwen');
+  if (windowed && window < context) throw keys.fault('sliding_window', `none or at least the context of ${context}`);
+  const plain = (type: unknown) => type === 'full_attention' || (windowed && type === 'sliding_attention');
+  keys.only('layer_types', (value) => Array.isArray(value) && value.every(plain), '"full_attention" everywhere');
   return {
     ...{ dModel, layers: keys.number('num_hidden_layers', 32), heads },
     ...(groups !== heads && { kvHeads: groups }),
     ...(headWidth !== dModel / heads && { headWidth }),
     dFF: keys.number('intermediate_size', 11_008),
     activation: keys.oneOf('hidden_act', { silu: 'swiglu', swish: 'swiglu' } as const, 'silu'),
-    context: length,
+    context,
     ropeTheta: rope?.rope_theta ?? keys.number('rope_theta', 10_000),
-    normEpsilon: keys.number('rms_norm_eps', epsilon),
+    normEpsilon: keys.number('rms_norm_eps', 1e-6),
     tiedEmbeddings: keys.flag('tie_word_embeddings', false),
   };
 }
@@ -174,22 +178,13 @@ const FAMILIES: Record<Family, (keys: Keys) => Decoder> = {
     if (!attention && !mlp) return decoder;
     return { ...decoder, biases: { ...(attention && { qkv: true, o: true }), ...(mlp && { mlp: true }) } };
   },
-  mistral: (keys) => llama(keys, { context: 131_072, kvHeads: 8 }),
-  qwen2: (keys) => {
-    keys.only('use_sliding_window', (value) => value === false, 'false');
-    return { ...llama(keys, { context: 32_768, kvHeads: 32 }), biases: { qkv: true } };
-  },
-  qwen3: (keys) => {
-    keys.only('use_sliding_window', (value) => value === false, 'false');
-    const head = keys.config.head_dim ?? 128;
-    const qwen = new Keys(keys.file, { ...keys.config, head_dim: head });
-    const bias = keys.flag('attention_bias', false);
-    return {
-      ...llama(qwen, { context: 32_768, kvHeads: 32 }),
-      ...(bias && { biases: { qkv: true, o: true } as const }),
-      qkNorm: true,
-    };
-  },
+  mistral: (keys) => llama(keys, { context: 131_072, kvHeads: 8, window: 4096 }),
+  qwen2: (keys) => ({ ...llama(keys, { context: 32_768, kvHeads: 32 }), biases: { qkv: true } }),
+  qwen3: (keys) => ({
+    ...llama(keys, { context: 32_768, kvHeads: 32, headWidth: 128 }),
+    ...(keys.flag('attention_bias', false) && { biases: { qkv: true, o: true } as const }),
+    qkNorm: true,
+  }),
 };
 
 /**
