@@ -5,7 +5,8 @@
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import { addComparisons } from '../schemas/comparison.ts';
 import { countShards } from '../schemas/stage.ts';
-import type { ScoreShard, StageOutput } from '../schemas/stage.ts';
+import type { StageOutput } from '../schemas/stage.ts';
+import type { ScoreShard } from '../schemas/port-values.ts';
 import { writeManifest } from '../store/manifest.ts';
 import type { Store } from '../store/store.ts';
 import type { Dependencies } from './dependencies.ts';

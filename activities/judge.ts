@@ -9,7 +9,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Rationale } from '../schemas/rationale.ts';
-import type { Tally } from '../schemas/stage.ts';
+import type { Tally } from '../schemas/port-values.ts';
 import type { Judged, Verdict } from '../schemas/verdict.ts';
 import type { Task } from '../tasks/task.ts';
 import { takeVerifier } from '../verifiers/host.ts';

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import { Problem } from '../schemas/problem.ts';
 import type { Ledger } from '../schemas/run.ts';
-import type { Rows } from '../schemas/stage.ts';
+import type { Rows } from '../schemas/port-values.ts';
 import { Judged } from '../schemas/verdict.ts';
 import type { LedgerRow, Outcome } from '../schemas/verdict.ts';
 import { canonicalJson } from '../schemas/canonical.ts';

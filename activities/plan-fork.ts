@@ -4,7 +4,7 @@
  */
 import type { Recipe } from '../schemas/recipe.ts';
 import type { IterationRecord, ResolvedRun, RunDocument, RunInput } from '../schemas/run.ts';
-import { shapeOf } from '../schemas/stage.ts';
+import { shapeOf } from '../schemas/port-values.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
 import type { FieldProblem } from './failures.ts';
 import { invalidInput } from './failures.ts';

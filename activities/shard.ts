@@ -5,7 +5,8 @@
 import { Context } from '@temporalio/activity';
 import { EngineError } from '../engine/engine.ts';
 import type { Engine, EngineControl, EngineProgress } from '../engine/engine.ts';
-import type { Slice, StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
+import type { StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
+import type { Slice } from '../schemas/port-values.ts';
 import { flatSlice } from '../store/manifest.ts';
 import { memoised } from '../store/memo.ts';
 import { implementationDigest } from '../tasks/implementation.ts';

@@ -7,7 +7,7 @@ import type { Plan } from '../activities/resolve.ts';
 import type { DecoderConfig } from '../schemas/checkpoint.ts';
 import { parameterShapes } from '../schemas/decoder-shape.ts';
 import type { RunDocument } from '../schemas/run.ts';
-import { shapeOf } from '../schemas/stage.ts';
+import { shapeOf } from '../schemas/port-values.ts';
 import type { StageKind } from '../schemas/stage.ts';
 import { heldOutRows, longestCompletion } from './plan-sizes.ts';
 

@@ -13,7 +13,7 @@ import { followToEnd } from './finish.ts';
 import { checkEngine } from './parts.ts';
 import type { Context } from './parts.ts';
 import { asInput } from './plan.ts';
-import { shapeOf } from '../schemas/stage.ts';
+import { shapeOf } from '../schemas/port-values.ts';
 import { resolvedRun, reusedLine, storedRun } from './recorded.ts';
 import { beginRun } from './start.ts';
 

@@ -10,7 +10,7 @@
  * do, would leave the estimate itself outside as soon as several strata are perfect.
  */
 import type { Accuracy } from './run.ts';
-import type { Tally } from './stage.ts';
+import type { Tally } from './port-values.ts';
 
 /** 97.5% point of the standard normal distribution. */
 const Z = 1.959963984540054;

@@ -8,8 +8,9 @@ import { Price, Spent } from './budget.ts';
 import { DecoderConfig, Model } from './checkpoint.ts';
 import { Comparison } from './comparison.ts';
 import { Recipe } from './recipe.ts';
-import type { Tally } from './stage.ts';
-import { FreshModel, PretrainedModel, Rows, RunContext, ScoreShard, StageCounts, STAGES, StageKind } from './stage.ts';
+import type { Tally } from './port-values.ts';
+import { RunContext, StageCounts, STAGES, StageKind } from './stage.ts';
+import { FreshModel, PretrainedModel, Rows, ScoreShard } from './port-values.ts';
 
 export const RunId = z
   .string()

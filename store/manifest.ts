@@ -10,7 +10,7 @@
  */
 import { ArtifactRef } from '../schemas/artifact.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
-import type { Slice } from '../schemas/stage.ts';
+import type { Slice } from '../schemas/port-values.ts';
 import type { Store } from './store.ts';
 
 /** Manifests kept parsed, per store: each of a stage's shards looks into the same one. */

@@ -5,7 +5,7 @@
  * of a stage was judged anew, only the shards that read its rows are done again.
  */
 import { Model } from '../schemas/checkpoint.ts';
-import { Slice } from '../schemas/stage.ts';
+import { Slice } from '../schemas/port-values.ts';
 
 /** Slices as digests and bounds, trained models as their checkpoint's digest, the rest (fresh shape, null) as it is. */
 export function keyInput(value: unknown): unknown {

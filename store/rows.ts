@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
-import type { Rows, Slice } from '../schemas/stage.ts';
+import type { Rows, Slice } from '../schemas/port-values.ts';
 import { flatSlice, writeManifest } from './manifest.ts';
 import type { Store } from './store.ts';
 

@@ -8,7 +8,8 @@
  * Over all stages so far together, so that one poison row among three hinted ones is not a third of everything. Pure.
  */
 import type { ArtifactRef } from '../schemas/artifact.ts';
-import type { ScoreShard, StageKind, StageOutput } from '../schemas/stage.ts';
+import type { StageKind, StageOutput } from '../schemas/stage.ts';
+import type { ScoreShard } from '../schemas/port-values.ts';
 
 type Output = Pick<StageOutput<StageKind>, 'outputs' | 'unjudgedBecause'>;
 interface Count {

@@ -2,7 +2,8 @@
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import type { Recipe } from '../schemas/recipe.ts';
 import { stageRow } from '../schemas/stage.ts';
-import type { Rows, Slice, StageOutput } from '../schemas/stage.ts';
+import type { StageOutput } from '../schemas/stage.ts';
+import type { Rows, Slice } from '../schemas/port-values.ts';
 
 /** The inputs of one shard, by port. */
 export type Piece = Record<string, unknown>;

@@ -43,10 +43,15 @@ export class Decoder {
   readonly #weights: DecoderWeights;
   readonly #passes: Passes;
 
-  constructor(model: { config: DecoderConfig; tensors: ReadonlyMap<string, NamedTensor> }) {
+  /** @param onWork hears of what takes long, so that silence means a hang. */
+  constructor(
+    model: { config: DecoderConfig; tensors: ReadonlyMap<string, NamedTensor> },
+    onWork: () => void = () => undefined,
+  ) {
     this.config = model.config;
     this.#weights = new DecoderWeights(model.config, model.tensors);
-    const { sizes, mode } = soundSizes(model.config, this.#weights, this.kernels);
+    onWork();
+    const { sizes, mode } = soundSizes(model.config, this.#weights, this.kernels, onWork);
     this.sizes = sizes;
     this.#passes = new Passes(model.config, this.#weights, this.kernels, mode);
   }

@@ -36,9 +36,9 @@ export function createTfjsEngine(): Engine {
     return mine;
   };
 
-  const load = async (model: LocalCheckpoint): Promise<Sampler> => {
+  const load = async (model: LocalCheckpoint, onWork: () => void): Promise<Sampler> => {
     const known = loaded.get(model.digest);
-    const sampler = known ?? new Sampler(await readModel(model));
+    const sampler = known ?? new Sampler(await readModel(model), onWork);
     loaded.delete(model.digest);
     loaded.set(model.digest, sampler);
     for (const [digest, oldest] of loaded) {
@@ -56,9 +56,10 @@ export function createTfjsEngine(): Engine {
       inTurn(control?.signal, async () => {
         // Reading and unpacking a model is one long step: it counts as progress where it begins and where it ends.
         const idle = { done: 0, total: request.rows.length, tokensPerSecond: 0 };
-        control?.onProgress?.(idle);
-        const sampler = await load(request.model);
-        control?.onProgress?.(idle);
+        const onWork = () => control?.onProgress?.(idle);
+        onWork();
+        const sampler = await load(request.model, onWork);
+        onWork();
         return sampler.sample(request, control);
       }),
 

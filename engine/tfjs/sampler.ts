@@ -56,9 +56,10 @@ export class Sampler {
   /** The prefix used last: shards of a stage share it. */
   #prefix: { text: string; shared: SharedPrefix } | undefined;
 
-  constructor(model: Checkpoint) {
+  /** @param onWork as of Decoder. */
+  constructor(model: Checkpoint, onWork?: () => void) {
     this.#tokenizer = openTokenizer(model.tokenizer);
-    this.#decoder = new Decoder(model);
+    this.#decoder = new Decoder(model, onWork);
   }
 
   /**

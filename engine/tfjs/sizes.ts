@@ -35,12 +35,20 @@ export function soundSizes(
   config: DecoderConfig,
   weights: DecoderWeights,
   kernels: HandleKernels,
+  /** Hears before each trial: of a large model it takes seconds. */
+  onTrial: () => void,
 ): { sizes: number[]; mode: 'graph' | 'eager' } {
   const first = { ...config, layers: 1 };
   for (const mode of graphsWanted ? (['graph', 'eager'] as const) : (['eager'] as const)) {
     const passes = new Passes(first, weights, kernels, mode);
     try {
-      return { sizes: agreeing((size) => trace(first, passes, kernels, size)), mode };
+      return {
+        sizes: agreeing((size) => {
+          onTrial();
+          return trace(first, passes, kernels, size);
+        }),
+        mode,
+      };
     } catch (error) {
       if (mode === 'eager') throw error;
     } finally {

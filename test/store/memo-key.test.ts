@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Slice, type StageInput, StageKind, STAGES } from '../../schemas/stage.ts';
+import { type StageInput, StageKind, STAGES } from '../../schemas/stage.ts';
+import { type Slice } from '../../schemas/port-values.ts';
 import { keyInput } from '../../store/memo-inputs.ts';
 import { memoKeyOf } from '../../store/memo.ts';
 import { digest, inputsOfAllKinds, ref, verifyInput } from './stage-inputs.ts';

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import type { Model } from '../../schemas/checkpoint.ts';
-import type { FreshModel, Slice, StageInput, StageOutput } from '../../schemas/stage.ts';
+import type { StageInput, StageOutput } from '../../schemas/stage.ts';
+import type { FreshModel, Slice } from '../../schemas/port-values.ts';
 
 export const digest = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`;
 export const ref = (text: string, rows = 10): ArtifactRef => ({ digest: digest(text), bytes: 100, rows });
