@@ -5,7 +5,7 @@
  * of a stage was judged anew, only the shards that read its rows are done again.
  */
 import { Model } from '../schemas/checkpoint.ts';
-import { Slice } from '../schemas/port-values.ts';
+import { PretrainedModel, Slice } from '../schemas/port-values.ts';
 
 /** Slices as digests and bounds, trained models as their checkpoint's digest, the rest (fresh shape, null) as it is. */
 export function keyInput(value: unknown): unknown {
@@ -13,6 +13,9 @@ export function keyInput(value: unknown): unknown {
   if (slice.success) return keySlice(slice.data);
   const model = Model.safeParse(value);
   if (model.success) return { checkpoint: model.data.checkpoint.digest };
+  const pretrained = PretrainedModel.safeParse(value);
+  // Its name is the worker's, its shape the files' own.
+  if (pretrained.success) return { files: pretrained.data.files };
   return value;
 }
 

@@ -18,7 +18,7 @@ import { keyInput } from './memo-inputs.ts';
 import { type Store, StoreError } from './store.ts';
 
 /** What the iteration's number changes: seeds of samples, the draw, the number of steps. */
-const BY_ITERATION: ReadonlySet<StageKind> = new Set(['draw', 'generate', 'rationalize', 'fine-tune']);
+const BY_ITERATION: ReadonlySet<StageKind> = new Set(['draw', 'generate', 'rationalize', 'unfiltered', 'fine-tune']);
 /** What an engine computes; the others are the same on every machine. */
 const BY_ENGINE: ReadonlySet<StageKind> = new Set(['generate', 'rationalize', 'fine-tune', 'evaluate']);
 
@@ -48,10 +48,13 @@ export function memoKeyOf(input: StageInput): string {
       version: stageRow(kind).version,
       options: input.options,
       inputs: Object.fromEntries(Object.entries(inputs).map(([port, value]) => [port, keyInput(value)])),
-      seed: run.seed,
-      task: run.task,
-      parameters: run.parameters,
-      implementation: run.implementation,
+      // A pretrained model is the same for every run.
+      ...(kind !== 'import' && {
+        seed: run.seed,
+        task: run.task,
+        parameters: run.parameters,
+        implementation: run.implementation,
+      }),
       iteration: BY_ITERATION.has(kind) ? input.iteration : undefined,
       fingerprint: BY_ENGINE.has(kind) ? run.fingerprint : undefined,
       // Absent where no gate was asked for: the keys of other runs stay what they were.

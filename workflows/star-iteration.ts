@@ -254,12 +254,9 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
     const allOf = (kind: StageKind) => of(kind).map(({ outputs }) => outputs);
     const sum = (outputs: Output[], pick: (one: Output) => number) =>
       outputs.reduce((total, one) => total + pick(one), 0);
-    const learnedFrom = new Set(
-      of('fine-tune')
-        .flatMap(({ name }) => recipe.stages[name]?.in.examples ?? [])
-        .map((ref) => ref.split('.')[0]),
-    );
-    const examples = finished.filter(({ name }) => learnedFrom.has(name)).map(({ outputs }) => outputs);
+    const read = of('fine-tune').flatMap(({ name }) => recipe.stages[name]?.in.examples ?? []);
+    const learnedFrom = new Set(read.map((ref) => ref.split('.')[0]));
+    const examples = finished.flatMap(({ name, outputs }) => (learnedFrom.has(name) ? [outputs] : []));
     const trained = of('fine-tune').flatMap(({ outputs }) => outputs.map((one) => one.trained));
     const whole: SealInput = {
       n: input.n,

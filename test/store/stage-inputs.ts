@@ -99,6 +99,13 @@ export function inputsOfAllKinds(): StageInput[] {
       options: { perProblem: null, dedup: true },
       inputs: { rationales: slice('c1', 'c2') },
     },
+    { ...common(), kind: 'unfiltered', options: {}, inputs: { rationales: slice('r1', 'r2'), like: slice('e1') } },
+    {
+      ...common(),
+      kind: 'import',
+      options: {},
+      inputs: { from: { pretrained: 'smollm2', files: digest('files'), config: fresh().fresh } },
+    },
     training,
     { ...training, inputs: { seeds: examples[1], from: fresh() } },
     { ...common(), kind: 'evaluate', options: {}, inputs: { model: model('m'), dev: slice('d'), test: slice('t') } },
