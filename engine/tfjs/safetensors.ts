@@ -8,7 +8,7 @@
  * A file appears whole or not at all (temporary file, fsync, rename). Limits: F32, I32 and U8; little-endian machines.
  */
 import { createHash } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { DecoderConfig, TokenizerSpec } from '../../schemas/checkpoint.ts';
 import { EngineError } from '../engine.ts';
@@ -39,6 +39,8 @@ export interface Checkpoint {
 const ARRAYS = { F32: Float32Array, I32: Int32Array, U8: Uint8Array } as const;
 type StoredType = keyof typeof ARRAYS;
 const HEADER_LIMIT = 100_000_000;
+/** Read and hashed at once: the system and the hash refuse 2 GiB. */
+const PIECE = 1 << 28;
 const CURE = 'delete it and re-run the fine-tune that wrote it, or fetch it again';
 
 const storedType = (data: StoredTensor['data']): StoredType =>
@@ -104,7 +106,7 @@ export async function readSafetensors(
   const invalid = (fault: string) => new EngineError('CheckpointInvalid', `${file} ${fault}; ${CURE}`);
   let bytes: Buffer;
   try {
-    bytes = await readFile(file);
+    bytes = await readWhole(file);
   } catch (error) {
     throw invalid(`cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
   }
@@ -162,6 +164,24 @@ export async function readSafetensors(
     throw invalid(`has ${bytes.length - dataStart - reached} bytes after its last tensor`);
   }
   return { metadata: metadata as Record<string, string>, tensors };
+}
+
+/** As `readFile`, which refuses 2 GiB and more; the limit here is that of a Buffer, 4 GiB on Node 20 and more than memory later. */
+async function readWhole(file: string): Promise<Buffer> {
+  const handle = await open(file, 'r');
+  try {
+    const { size } = await handle.stat();
+    const bytes = Buffer.allocUnsafeSlow(size);
+    let at = 0;
+    while (at < size) {
+      const { bytesRead } = await handle.read(bytes, at, Math.min(PIECE, size - at), at);
+      if (bytesRead === 0) break;
+      at += bytesRead;
+    }
+    return bytes.subarray(0, at);
+  } finally {
+    await handle.close();
+  }
 }
 
 const isCounts = (value: unknown): value is number[] =>
@@ -255,7 +275,8 @@ export function weightsDigest(tensors: Iterable<NamedTensor>): string {
   const hash = createHash('sha256');
   for (const { name, shape, data } of [...tensors].sort(byName)) {
     hash.update(`${JSON.stringify([name, storedType(data), shape])}\n`);
-    hash.update(bytesOf(data));
+    const bytes = bytesOf(data);
+    for (let at = 0; at < bytes.length; at += PIECE) hash.update(bytes.subarray(at, at + PIECE));
   }
   return `sha256:${hash.digest('hex')}`;
 }

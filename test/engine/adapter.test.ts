@@ -9,6 +9,7 @@ import type { NamedTensor } from '../../engine/tfjs/safetensors.ts';
 import { TrainStep } from '../../engine/tfjs/step.ts';
 import type { StepMode } from '../../engine/tfjs/step.ts';
 import { DecoderConfig, TrainSchedule } from '../../schemas/checkpoint.ts';
+import { FAMILIES } from './models.ts';
 import { plainLoss } from './plain-loss.ts';
 
 const SEED = '5555aaaa5555aaaa5555aaaa5555aaaa';
@@ -64,12 +65,16 @@ function trained(config: DecoderConfig, steps: number, mode: StepMode) {
   }
 }
 
-describe.each([
-  ['swiglu', true, 2],
-  ['swiglu', false, 1],
-  ['relu', true, 4],
-] as const)('an adapter (%s, tied: %s, %i heads of keys)', (activation, tiedEmbeddings, kvHeads) => {
-  const config = configure({ activation, tiedEmbeddings, kvHeads });
+const kinds: [string, Partial<DecoderConfig>][] = [
+  ['swiglu, grouped', { kvHeads: 2 }],
+  ['swiglu, one key head, untied', { tiedEmbeddings: false, kvHeads: 1 }],
+  ['relu', { activation: 'relu' }],
+  ['GPT-2', FAMILIES['GPT-2']],
+  ['GPT-J', { ...FAMILIES['GPT-J'], rotaryWidth: 2 }],
+  ['Qwen3', FAMILIES.Qwen3],
+];
+describe.each(kinds)('an adapter (%s)', (_, more) => {
+  const config = configure(more);
 
   it('learns what the plain definition of W + s·B·A says, both factors of every projection', () => {
     const { layout, losses, first } = trained(config, 1, 'graph');
