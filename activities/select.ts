@@ -27,7 +27,8 @@ export const select = (deps: Dependencies) =>
         identity: problem.identity,
         prompt: task.prompt.free(problem),
         completion: text,
-        completionTokens: tokens,
+        // Without ids the text is tokenised when it is trained on, and the end token appended.
+        ...(tokens.length > 0 && { completionTokens: tokens }),
         origin: hinted ? 'hinted' : 'free',
       };
       await examples.add(example);
