@@ -28,7 +28,7 @@ import { fromPortable, type FromChild, type ToChild } from './messages.ts';
 export interface HostOptions {
   entry: 'tfjs' | 'scripted';
   threads: number;
-  /** No word from a running request for so long ⇒ its child is killed. Waiting in the queue does not count. */
+  /** No word from a running request for so long ⇒ its child is killed. Waiting in the queue and for the child does not count. */
   hungAfterMs: number;
   /** One line of the child's stderr, or of the host's own. */
   log?: (line: string) => void;
@@ -38,6 +38,8 @@ export interface HostOptions {
 
 /** How long a cancelled request may take to stop, and a closed child to end. */
 const GRACE_MS = 3000;
+/** A child may take so long to load its library, on a machine that does much else too. */
+const START_WITHIN_MS = 60_000;
 const STDERR_LINES = 5;
 
 type Request = { kind: 'sample'; request: SampleRequest } | { kind: 'train'; request: TrainRequest };
@@ -56,6 +58,7 @@ interface Pending {
 interface Child {
   process: ChildProcess;
   ready: Promise<EngineDescription>;
+  started: boolean;
   /** Why the host ended it, or what it said was wrong. */
   fault?: Error;
   stderr: string[];
@@ -159,14 +162,19 @@ class HostedEngine implements Engine {
   #watch(child: Child): void {
     clearTimeout(this.#hung);
     if (this.#running === undefined) return;
+    const { hungAfterMs } = this.#options;
+    const limit = child.started ? hungAfterMs : Math.max(hungAfterMs, START_WITHIN_MS);
+    const what = child.started
+      ? `no progress for ${limit} ms while a request ran`
+      : `not ready ${limit} ms after its start`;
     this.#hung = setTimeout(() => {
       child.fault = new EngineError(
         'EngineHung',
-        `no progress for ${this.#options.hungAfterMs} ms while a request ran; the engine's process ${child.process.pid} was killed. ` +
+        `${what}; the engine's process ${child.process.pid} was killed. ` +
           "Retry; if it comes back, look at the worker's log and raise hungAfterMs where the machine is slow.",
       );
       child.process.kill('SIGKILL');
-    }, this.#options.hungAfterMs);
+    }, limit);
   }
 
   #settle(pending: Pending, act: () => void): void {
@@ -200,13 +208,16 @@ class HostedEngine implements Engine {
       failed = reject;
     });
     ready.catch(() => undefined);
-    const self: Child = { process: child, ready, stderr: [] };
+    const self: Child = { process: child, ready, started: false, stderr: [] };
     createInterface({ input: child.stderr! }).on('line', (line) => {
       self.stderr = [...self.stderr, line].slice(-STDERR_LINES);
       log?.(line);
     });
     child.on('message', (message: FromChild) => {
-      if (message.kind === 'ready') said((this.#description = message.description));
+      if (message.kind === 'ready') {
+        self.started = true;
+        said((this.#description = message.description));
+      }
       if (message.kind === 'unavailable') self.fault = fromPortable(message.error);
       this.#hear(self, message);
     });

@@ -8,7 +8,10 @@
 import { z } from 'zod';
 import { ArtifactRef, Digest } from './artifact.ts';
 
-/** A decoder-only transformer: RMSNorm before each block, RoPE, no biases. */
+/**
+ * A decoder-only transformer. Where an optional field is absent: RMSNorm before each block, rotary positions over the whole
+ * head, no biases (Llama). The fields cover GPT-2, GPT-J, Llama, Mistral, Qwen2 and Qwen3.
+ */
 export const DecoderConfig = z.strictObject({
   vocabSize: z.int().min(2),
   dModel: z.int().min(8),
@@ -18,13 +21,37 @@ export const DecoderConfig = z.strictObject({
   kvHeads: z.int().min(1).optional(),
   /** Width of the feed-forward block. */
   dFF: z.int().min(8),
-  activation: z.enum(['relu', 'swiglu']),
+  /** `swiglu` is gated (`gate_proj`), the others are not; `gelu-tanh` is GELU by its tanh formula, `gelu` the exact one. */
+  activation: z.enum(['relu', 'swiglu', 'gelu', 'gelu-tanh']),
   /** Longest sequence, prompt and completion together, in tokens. */
   context: z.int().min(8),
   ropeTheta: z.number().positive().default(10_000),
   normEpsilon: z.number().positive().default(1e-5),
   /** true: the output layer is the transposed embedding. */
   tiedEmbeddings: z.boolean().default(true),
+  /** Width of a head; absent = dModel / heads. */
+  headWidth: z.int().min(2).optional(),
+  /** `layer`: LayerNorm with bias. Absent: RMSNorm. */
+  norm: z.literal('layer').optional(),
+  /** `learned`: a table of positions is added to the embedding and nothing rotates. Absent: rotary. */
+  positions: z.literal('learned').optional(),
+  /** Leading dimensions of a head that rotate; absent = all. */
+  rotaryWidth: z.int().min(2).optional(),
+  /** `neighbours`: dimensions 2i and 2i+1 turn together (GPT-J). Absent: i and i + half (Llama). */
+  rotaryPairs: z.literal('neighbours').optional(),
+  /** Attention and feed-forward read one normed input and are added together (GPT-J). */
+  parallel: z.literal(true).optional(),
+  /** Projections that have a bias. */
+  biases: z
+    .strictObject({
+      qkv: z.literal(true).optional(),
+      o: z.literal(true).optional(),
+      mlp: z.literal(true).optional(),
+      head: z.literal(true).optional(),
+    })
+    .optional(),
+  /** RMSNorm over each head's queries and keys before they rotate (Qwen3). */
+  qkNorm: z.literal(true).optional(),
 });
 export type DecoderConfig = z.infer<typeof DecoderConfig>;
 

@@ -75,6 +75,11 @@ describe('hosted engine', { timeout: 30_000 }, () => {
     await until(() => !alive(pid), 2000);
   });
 
+  it('a start that takes longer than that is no hang', async () => {
+    host({ hungAfterMs: 300 });
+    expect(await engine.sample(request())).toHaveLength(1);
+  });
+
   it('waiting behind a long request is no hang, nor is slow work that reports', async () => {
     host({ hungAfterMs: 600, env: { STARTRAIL_SCRIPTED_DELAY_MS: '100' } });
     await engine.warm();
