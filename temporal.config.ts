@@ -4,8 +4,7 @@
  * A run can name only what stands here (engines, task queues), never a command line, URL, key or path of its own.
  */
 import path from 'node:path';
-import type { z } from 'zod';
-import type { Price } from './schemas/budget.ts';
+import { declaredEngines } from './schemas/engine-settings.ts';
 import { STAGES, StageKind } from './schemas/stage.ts';
 import type { StageRule } from './schemas/run.ts';
 
@@ -15,17 +14,9 @@ if (env.STARTRAIL_STORE) env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??
 /** Two unless told otherwise, on any machine: the count is part of the fingerprint, and small models gain nothing from more. */
 const threads = Number(env.STARTRAIL_ENGINE_THREADS ?? 2);
 
-export interface EngineSettings {
-  kind: 'tfjs' | 'scripted';
-  /** Threads of the process that trains; part of the fingerprint. */
-  threads: number;
-  /** Processes of one thread each that rows are dealt to for sampling; 0 = the process that trains samples too. */
-  lanes: number;
-  /** An engine without progress for so long is ended and the attempt retried. */
-  hungAfterMs: number;
-  /** What it costs, for budgets in money, e.g. { perMillionSampled: 0.4, perHour: 2, currency: 'EUR' }; absent = no price. */
-  price?: z.input<typeof Price>;
-}
+/** The value of a variable that an engine's settings name: a key, which is kept nowhere else. */
+export const keyIn = (variable: string | undefined): string | undefined =>
+  variable === undefined ? undefined : env[variable] || undefined;
 
 /** Task queue of each worker role; workflows and small activities run on `control`. */
 export const taskQueues = {
@@ -103,10 +94,15 @@ export const settings = {
     endpoint: env.STARTRAIL_S3_ENDPOINT || undefined,
   },
 
-  engines: {
-    tfjs: { kind: 'tfjs', threads, lanes: threads > 1 ? threads : 0, hungAfterMs: 60_000 },
-    scripted: { kind: 'scripted', threads: 1, lanes: 0, hungAfterMs: 5_000 },
-  } satisfies Record<string, EngineSettings> as Record<string, EngineSettings>,
+  /** Those of this machine, and servers and trainers that STARTRAIL_ENGINES declares; docs/howto/engines.md. */
+  engines: declaredEngines(
+    {
+      tfjs: { kind: 'tfjs', threads, lanes: threads > 1 ? threads : 0, hungAfterMs: 60_000 },
+      scripted: { kind: 'scripted', threads: 1, lanes: 0, hungAfterMs: 5_000 },
+    },
+    'STARTRAIL_ENGINES',
+    env.STARTRAIL_ENGINES,
+  ),
   defaultEngine: env.STARTRAIL_ENGINE ?? 'tfjs',
 
   /** Pretrained models that runs may name (`"model": "smollm2"`): GGUF files, folders of the Hub; docs/howto/pretrained-models.md. */

@@ -160,7 +160,8 @@ function answering(
     for (let from = 0; from < problems.length; from += AT_ONCE) {
       const some = problems.slice(from, from + AT_ONCE);
       const plan = { problems: some, model, hinted: false, samples: 1, temperature: 0, topP: 1 };
-      judged.push(...(await judgeRows(task, await sampleRationales(shard, plan), JUDGE, control)));
+      const { rationales } = await sampleRationales(shard, plan);
+      judged.push(...(await judgeRows(task, rationales, JUDGE, control)));
     }
     return judged;
   };

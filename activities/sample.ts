@@ -2,7 +2,7 @@
  * Sampling for generate, rationalize and evaluate: rows with seeds of their own, the checkpoint opened from the store.
  * Seeds are H(run seed, stage, iteration, problem, sample): another shard size or worker gives the same completions.
  */
-import type { Completion, LocalCheckpoint } from '../engine/engine.ts';
+import type { Completion, LocalCheckpoint, SampleRequest, SampleRow } from '../engine/engine.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import { Problem } from '../schemas/problem.ts';
 import { Rationale } from '../schemas/rationale.ts';
@@ -12,6 +12,8 @@ import type { Model } from '../schemas/checkpoint.ts';
 import { readRows, writeRows } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import { failure } from './failures.ts';
+import { journalOf } from './journal.ts';
+import type { Journal } from './journal.ts';
 import { seedOf } from './seed.ts';
 import type { ShardWork } from './shard.ts';
 
@@ -33,6 +35,8 @@ export interface SamplingPlan {
   samples: number;
   temperature: number;
   topP: number;
+  /** Keys (`keyOf`) of samples that are there already. */
+  has?: (key: string) => boolean;
 }
 
 /** What sampling needs of a shard, whatever its kind. */
@@ -40,41 +44,55 @@ export type SamplingShard = Pick<ShardWork<StageKind>, 'task' | 'deps' | 'engine
   input: Pick<StageInput, 'run' | 'kind' | 'iteration'>;
 };
 
-/** One rationale per problem and sample, in the order of the problems. */
-export async function sampleRationales(shard: SamplingShard, plan: SamplingPlan): Promise<Rationale[]> {
-  const { task, input } = shard;
+/** One rationale per problem and sample, in the order of the problems, and how many tokens they took. */
+export async function sampleRationales(
+  shard: SamplingShard,
+  plan: SamplingPlan,
+  journal?: Journal,
+): Promise<{ rationales: Rationale[]; tokens: number }> {
+  const { task, input, control } = shard;
   const wanted = plan.problems.flatMap((problem) =>
-    Array.from({ length: plan.samples }, (_, sample) => ({ problem, sample })),
+    Array.from({ length: plan.samples }, (_, sample) => ({ problem, sample })).filter((row) => !plan.has?.(keyOf(row))),
   );
-  if (wanted.length === 0) return [];
-  const engine = await shard.engine();
-  const parameters: unknown = task.parameters.parse(input.run.parameters);
-  const prefix = task.prompt.shots?.(plan.hinted ? 'hinted' : 'free', parameters) ?? '';
-  const model = await openModel(shard.deps.store, plan.model);
-  const completions = await shard.busy('engine', () =>
-    engine.sample(
-      {
-        model,
-        ...(prefix !== '' && { prefix }),
-        ...(task.stop && { stop: task.stop }),
-        sampling: { temperature: plan.temperature, topP: plan.topP },
-        rows: wanted.map(({ problem, sample }) => ({
-          prompt: plan.hinted ? task.prompt.hinted(problem) : task.prompt.free(problem),
-          seed: seedOf(input.run.seed, input.kind, input.iteration, problem.id, sample),
-          maxNewTokens: task.maxNewTokens(problem),
-        })),
-      },
-      shard.control,
-    ),
-  );
-  return wanted.map(({ problem, sample }, i) => toRationale(problem, sample, plan.hinted, completions[i]));
+  if (wanted.length === 0) return { rationales: [], tokens: 0 };
+  const rows = wanted.map(({ problem, sample }) => ({
+    prompt: plan.hinted ? task.prompt.hinted(problem) : task.prompt.free(problem),
+    seed: seedOf(input.run.seed, input.kind, input.iteration, problem.id, sample),
+    maxNewTokens: task.maxNewTokens(problem),
+  }));
+  const completions = rows.map(({ seed }) => journal?.known.get(seed));
+  const open = [...rows.keys()].filter((at) => completions[at] === undefined);
+  if (open.length > 0) {
+    const engine = await shard.engine();
+    const parameters: unknown = task.parameters.parse(input.run.parameters);
+    const prefix = task.prompt.shots?.(plan.hinted ? 'hinted' : 'free', parameters) ?? '';
+    const model = await openModel(shard.deps.store, plan.model);
+    const request: SampleRequest = {
+      model,
+      ...(prefix !== '' && { prefix }),
+      ...(task.stop && { stop: task.stop }),
+      sampling: { temperature: plan.temperature, topP: plan.topP },
+      rows: open.map((at) => rows[at] as SampleRow),
+    };
+    const onCompletion = async (n: number, completion: Completion) => {
+      // What failed is asked for again by the next attempt.
+      if (completion.finish !== 'failed') await journal?.add(request.rows[n]!.seed, completion);
+    };
+    const sampled = await shard.busy('engine', () =>
+      engine.sample(request, { ...control, ...(journal && { onCompletion }) }),
+    );
+    for (const [n, at] of open.entries()) completions[at] = sampled[n];
+  }
+  return {
+    rationales: wanted.map(({ problem, sample }, i) => toRationale(problem, sample, plan.hinted, completions[i])),
+    tokens: completions.reduce((sum, one) => sum + (one?.tokens ?? one?.tokenIds.length ?? 0), 0),
+  };
 }
 
 function toRationale(problem: Problem, sample: number, hinted: boolean, completion: Completion | undefined): Rationale {
-  if (!completion)
-    return { problem, sample, hinted, text: '', tokens: [], finish: 'failed', cause: 'the engine gave no completion' };
-  const { text, tokenIds, finish } = completion;
-  return { problem, sample, hinted, text, tokens: tokenIds, finish };
+  const none: Completion = { text: '', tokenIds: [], finish: 'failed', cause: 'the engine gave no completion' };
+  const { text, tokenIds, finish, cause } = completion ?? none;
+  return { problem, sample, hinted, text, tokens: tokenIds, finish, ...(cause !== undefined && { cause }) };
 }
 
 /** The activity of generate and of rationalize: they differ in the prompt alone. */
@@ -84,34 +102,36 @@ export async function sampleStage(shard: ShardWork<'generate' | 'rationalize'>, 
   const earlier = shard.previous
     ? await readRows(store, wholeOf(shard.previous.outputs.rationales), Rationale)
     : undefined;
-  const kept = new Map(earlier?.filter((row) => row.finish !== 'failed').map((row) => [keyOf(row), row]));
+  const kept = earlier && new Map(earlier.filter((row) => row.finish !== 'failed').map((row) => [keyOf(row), row]));
   const problems = await readRows(store, inputs.problems, Problem);
-  const missing = problems.filter((problem) =>
-    Array.from({ length: options.samples }, (_, sample) => `${problem.id}/${sample}`).some((key) => !kept.has(key)),
+  const fresh = await sampleRationales(
+    shard,
+    {
+      problems,
+      model: trainedModel(inputs.model),
+      hinted,
+      samples: options.samples,
+      temperature: options.temperature,
+      topP: options.topP,
+      ...(kept && { has: (key: string) => kept.has(key) }),
+    },
+    await journalOf(shard),
   );
-  const fresh = await sampleRationales(shard, {
-    problems: missing,
-    model: trainedModel(inputs.model),
-    hinted,
-    samples: options.samples,
-    temperature: options.temperature,
-    topP: options.topP,
-  });
-  const sampled = new Map(fresh.map((row) => [keyOf(row), row]));
+  const sampled = new Map(fresh.rationales.map((row) => [keyOf(row), row]));
   const rows = problems.flatMap((problem) =>
     Array.from({ length: options.samples }, (_, sample) => {
-      const key = `${problem.id}/${sample}`;
-      return kept.get(key) ?? (sampled.get(key) as Rationale);
+      const key = keyOf({ problem, sample });
+      return kept?.get(key) ?? (sampled.get(key) as Rationale);
     }),
   );
   return {
     outputs: { rationales: await writeRows(store, rows) },
-    tokens: fresh.reduce((sum, row) => sum + row.tokens.length, 0),
+    tokens: fresh.tokens,
     partial: rows.some((row) => row.finish === 'failed'),
   };
 }
 
-const keyOf = (row: Rationale): string => `${row.problem.id}/${row.sample}`;
+const keyOf = ({ problem, sample }: Pick<Rationale, 'problem' | 'sample'>): string => `${problem.id}/${sample}`;
 
 /** All rows of one shard. */
 export const wholeOf = (ref: { digest: string; bytes: number; rows?: number | undefined }): Slice => ({

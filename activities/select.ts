@@ -17,7 +17,8 @@ export const exampleOf = (task: Task, { problem, text, tokens, hinted }: Rationa
   identity: problem.identity,
   prompt: task.prompt.free(problem),
   completion: text,
-  completionTokens: tokens,
+  // Without ids the text is tokenised when it is trained on, and the end token appended.
+  ...(tokens.length > 0 && { completionTokens: tokens }),
   origin: hinted ? 'hinted' : 'free',
 });
 

@@ -25,7 +25,7 @@ export interface ShardWork<K extends StageKind> {
   /** The output of an earlier attempt that held unjudged rows. */
   previous: StageOutput<K> | undefined;
   /** Cancellation and progress, to hand to an engine. */
-  control: Required<EngineControl>;
+  control: Required<Pick<EngineControl, 'signal' | 'onProgress'>>;
   /** The run's engine, once its fingerprint has been found to be the run's. */
   engine(): Promise<Engine>;
   /** Measures the time in which an engine or verifier is really busy. */

@@ -1,7 +1,8 @@
 /**
  * Engine: what samples from a model and trains it.
  *
- * Implementations: `engine/tfjs` (in a child process, reached through `engine/host.ts`), `engine/scripted.ts` (tests).
+ * Implementations: `engine/tfjs` (in a child process, reached through `engine/host.ts`), `engine/openai` (any server),
+ * `engine/scripted.ts` (tests).
  * One behaviour suite (`test/contract/engine.test.ts`) runs against each.
  *
  * Determinism: an engine with `deterministic: true` gives the same bytes for the same request at one fingerprint, and a
@@ -58,12 +59,16 @@ export interface SampleRequest {
 }
 
 export interface Completion {
-  /** Sampled token ids, the end token included where it was sampled. */
+  /** Sampled token ids, the end token included where it was sampled. None where a server gives text alone. */
   tokenIds: number[];
+  /** How many tokens were sampled, where there are no ids to count. */
+  tokens?: number;
   /** The text of tokenIds without the end token. */
   text: string;
-  /** `overflow`: prompt + maxNewTokens does not fit the context; nothing was sampled. */
-  finish: 'stop' | 'length' | 'overflow';
+  /** `overflow`: prompt + maxNewTokens does not fit the context; nothing was sampled. `failed`: nothing could be had. */
+  finish: 'stop' | 'length' | 'overflow' | 'failed';
+  /** Why it failed. */
+  cause?: string;
 }
 
 /** One training row. With `completionTokens` the ids are used as they are (they were sampled); else the text is tokenised and the end token appended. */
@@ -116,6 +121,11 @@ export interface EngineProgress {
 export interface EngineControl {
   signal?: AbortSignal;
   onProgress?: (progress: EngineProgress) => void;
+  /**
+   * A row of the request has its completion. Engines that are not deterministic tell of each, and wait, before they go on:
+   * what was told of is not sampled again when the request fails later.
+   */
+  onCompletion?: (row: number, completion: Completion) => Promise<void>;
 }
 
 export interface Engine {

@@ -10,11 +10,9 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConnectionError } from '../connection/failure.ts';
-import type { Engine } from '../engine/engine.ts';
-import { createHostedEngine } from '../engine/host.ts';
-import { createLanedEngine } from '../engine/lanes.ts';
 import { settings, taskQueues } from '../temporal.config.ts';
-import type { EngineSettings, Role } from '../temporal.config.ts';
+import type { Role } from '../temporal.config.ts';
+import { startEngines } from './engines.ts';
 import { createLog } from './log.ts';
 
 const { values: args } = parseArgs({
@@ -31,13 +29,6 @@ const { values: args } = parseArgs({
 });
 const say = (event: object) => process.stdout.write(`${JSON.stringify(event)}\n`);
 
-/** An engine in child processes, started at its first request: one that trains, and lanes that sample. */
-function startEngine({ kind, threads, lanes, hungAfterMs }: EngineSettings, log: (line: string) => void): Engine {
-  const hosted = (count: number) => createHostedEngine({ entry: kind, threads: count, hungAfterMs, log });
-  if (lanes === 0) return hosted(threads);
-  return createLanedEngine({ sampling: Array.from({ length: lanes }, () => hosted(1)), training: hosted(threads) });
-}
-
 /** Throws InvalidInput for a role that does not exist, or that is to run less than one activity. */
 function checkRoles(asked: Role[]): void {
   const all = Object.keys(taskQueues);
@@ -53,12 +44,7 @@ async function main(): Promise<void> {
   const log = createLog(home, 'worker', settings.log.level);
   const roles = args.role === 'all' ? (Object.keys(taskQueues) as Role[]) : (args.role.split(',') as Role[]);
   checkRoles(roles);
-  const engines = new Map(
-    Object.entries(settings.engines).map(([name, engine]) => [
-      name,
-      startEngine(engine, (line) => log.info({ engine: name }, line)),
-    ]),
-  );
+  const engines = startEngines(settings.engines, (engine, line) => log.info({ engine }, line));
   if (args.owned) {
     process.stdin.on('end', () => {
       // The owner is gone: nobody will restart us or end us, so the engine must not outlive this moment.

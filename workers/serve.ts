@@ -15,7 +15,6 @@ import { loadTarget, plainTarget } from '../connection/profile.ts';
 import type { Target } from '../connection/profile.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openModels } from '../engine/models.ts';
-import { Price } from '../schemas/budget.ts';
 import { recipeById, recipeIds } from '../recipes/index.ts';
 import { openStore } from '../store/open.ts';
 import { taskById, taskIds } from '../tasks/index.ts';
@@ -89,10 +88,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     engine: (name) => engines.get(name),
     engineNames: [...engines.keys()],
     defaultEngine: settings.defaultEngine,
-    price: (name) => {
-      const price = settings.engines[name]?.price;
-      return price && Price.parse(price);
-    },
+    price: (name) => settings.engines[name]?.price,
     recipe: recipeById,
     recipeIds: recipeIds(),
     task: taskById,

@@ -9,34 +9,23 @@
 import { setImmediate } from 'node:timers/promises';
 import { EngineError } from '../engine.ts';
 import type { EngineControl, TrainRequest, TrainResult } from '../engine.ts';
-import { DecoderConfig, TokenizerSpec } from '../../schemas/checkpoint.ts';
 import { assemble, BatchOrder, readRows } from './batches.ts';
 import type { Batch } from './batches.ts';
 import { adapterLayout, frozenBlocks, initialAdapter } from './adapter.ts';
 import type { FrozenBlock } from './adapter.ts';
-import { readModel, writeAdapter } from './adapter-file.ts';
-import { flatten, initialTensors, parameterLayout, unflatten } from './layout.ts';
+import { writeAdapter } from './adapter-file.ts';
+import { flatten, parameterLayout, unflatten } from './layout.ts';
 import type { Layout } from './layout.ts';
-import { architectureFault } from './parameters.ts';
 import { weightsDigest, writeCheckpoint } from './safetensors.ts';
 import type { Checkpoint, NamedTensor } from './safetensors.ts';
 import { learningRateAt } from './schedule.ts';
 import { SnapshotFolder } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
+import { startingPoint } from './start.ts';
 import { TrainStep } from './step.ts';
 import { openTokenizer } from './tokenizer.ts';
 
 const PROGRESS_EVERY_MS = 400;
-
-async function startingPoint({ start, seed }: TrainRequest): Promise<Checkpoint> {
-  if (start.kind === 'checkpoint') return readModel(start.checkpoint);
-  const config = DecoderConfig.parse(start.config);
-  const tokenizer = TokenizerSpec.parse(start.tokenizer);
-  const fault = architectureFault(config, tokenizer);
-  if (fault !== null)
-    throw new EngineError('CheckpointInvalid', `the model to start from does not fit together: ${fault}`);
-  return { config, tokenizer, tensors: initialTensors(config, seed) };
-}
 
 /** What of the model learns, and how it is written down. */
 interface Learned {

@@ -91,6 +91,7 @@ export const environmentReaders: Record<string, string> = {
   'engine/tfjs/engine.ts': 'flags of the library that may move a bit are part of the fingerprint',
   'engine/host.ts': 'hands its own environment, with the threads set and without the secrets, to the engine it starts',
   'engine/models.ts': 'hands its own environment, without the secrets, to the process that imports a model',
+  'engine/command/process.ts': 'hands its own environment, without the secrets, to the trainer it starts',
   'verifiers/host.ts': 'hands its own environment, without the secrets, to the verifier it starts',
   'engine/child.ts': 'a process of its own, told by its parent what to be',
   'bench/': 'measurements are set up by hand',

@@ -14,6 +14,8 @@ describe('the environment of a process that runs models or judges their text', (
       AWS_SECRET_ACCESS_KEY: 'h',
       AWS_SESSION_TOKEN: 'i',
       AWS_CONTAINER_AUTHORIZATION_TOKEN: 'j',
+      STARTRAIL_ENGINES: '{"vllm":{"kind":"openai","apiKeyVariable" : "VLLM_KEY"}}',
+      VLLM_KEY: 'k',
     };
     const plain = { PATH: '/bin', AWS_REGION: 'eu-west-1', STARTRAIL_ENGINE_GRAPH: 'off', CUDA_VISIBLE_DEVICES: '0' };
     expect(withoutSecrets({ ...secrets, ...plain })).toEqual(plain);

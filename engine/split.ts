@@ -1,0 +1,24 @@
+/**
+ * Two declared engines as one: the first samples, the second trains.
+ *
+ *   STARTRAIL_ENGINES='{"cluster":{"kind":"split","sample":"vllm","train":"tfjs"}, "vllm":{…}}'
+ *
+ * Both stay whose they are: closing the pair closes neither.
+ */
+import type { Engine } from './engine.ts';
+
+export function createSplitEngine({ sampling, training }: { sampling: Engine; training: Engine }): Engine {
+  return {
+    async describe() {
+      const [samples, trains] = await Promise.all([sampling.describe(), training.describe()]);
+      return {
+        name: 'split',
+        fingerprint: `samples: ${samples.fingerprint}; trains: ${trains.fingerprint}`,
+        deterministic: samples.deterministic && trains.deterministic,
+      };
+    },
+    sample: (request, control) => sampling.sample(request, control),
+    train: (request, control) => training.train(request, control),
+    close: () => Promise.resolve(),
+  };
+}
