@@ -3,7 +3,7 @@
  * `activities/`; a mapped type (`Activities` in activities/index.ts) refuses to compile until both exist.
  */
 import { z } from 'zod';
-import type { ArtifactRef} from './artifact.ts';
+import type { ArtifactRef } from './artifact.ts';
 import { Digest } from './artifact.ts';
 import { AdapterOptions, type Model, TrainSchedule } from './checkpoint.ts';
 import { DatasetSnapshot, ProblemSnapshot } from './problem.ts';
