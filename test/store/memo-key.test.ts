@@ -35,7 +35,8 @@ function matters(kind: StageKind, name: string): boolean {
   if (NEVER.test(name) || IMPLIED.test(name)) return false;
   if (name === 'iteration') return ['draw', 'generate', 'rationalize', 'unfiltered', 'fine-tune'].includes(kind);
   if (name === 'run.fingerprint') return ['generate', 'rationalize', 'fine-tune', 'evaluate'].includes(kind);
-  if (kind === 'import') return name === 'inputs.from.files';
+  // A shape that no model has makes it none: then all of it enters.
+  if (kind === 'import') return /^(options|inputs\.from\.(files|config\.activation))$/.test(name);
   if (name.startsWith('carried')) return kind === 'fine-tune';
   return true;
 }
@@ -80,6 +81,16 @@ describe('the memo key', () => {
       memoKeyOf({ ...training, inputs: rest as typeof training.inputs }),
     );
     expect(memoKeyOf({ ...training, carried: null })).not.toBe(memoKeyOf(training));
+  });
+
+  it('is what it was where no form of the prompt is asked for', () => {
+    expect(Object.keys(STAGES.generate.options.parse({}))).toEqual(['samples', 'temperature', 'topP']);
+    expect(STAGES.evaluate.options.parse({})).toEqual({});
+    const evaluate = inputs.find((input): input is StageInput<'evaluate'> => input.kind === 'evaluate')!;
+    const direct = memoKeyOf({ ...evaluate, options: { prompt: 'direct' } });
+    expect(direct).not.toBe(memoKeyOf(evaluate));
+    expect(direct).not.toBe(memoKeyOf({ ...evaluate, options: { prompt: 'direct-plain' } }));
+    expect(memoKeyOf(evaluate)).toBe('df2d4c3f38a933daab0c0437bd63f65a2e3dea770e3a03554651f3894dac924a');
   });
 
   it('is the same in every process: known answer', () => {
