@@ -6,7 +6,8 @@ import type { Completion, LocalCheckpoint, SampleRequest, SampleRow } from '../e
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import { Problem } from '../schemas/problem.ts';
 import { Rationale } from '../schemas/rationale.ts';
-import type { EvaluationPrompt, StageInput, StageKind } from '../schemas/stage.ts';
+import type { StageInput, StageKind } from '../schemas/stage.ts';
+import type { EvaluationPrompt } from '../schemas/stage-options.ts';
 import type { FreshModel, PretrainedModel, Slice } from '../schemas/port-values.ts';
 import type { Model } from '../schemas/checkpoint.ts';
 import { readRows, writeRows } from '../store/rows.ts';

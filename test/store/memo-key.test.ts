@@ -35,8 +35,7 @@ function matters(kind: StageKind, name: string): boolean {
   if (NEVER.test(name) || IMPLIED.test(name)) return false;
   if (name === 'iteration') return ['draw', 'generate', 'rationalize', 'unfiltered', 'fine-tune'].includes(kind);
   if (name === 'run.fingerprint') return ['generate', 'rationalize', 'fine-tune', 'evaluate'].includes(kind);
-  // A shape that no model has makes it none: then all of it enters.
-  if (kind === 'import') return /^(options|inputs\.from\.(files|config\.activation))$/.test(name);
+  if (kind === 'import') return ['options', 'inputs.from.files'].includes(name);
   if (name.startsWith('carried')) return kind === 'fine-tune';
   return true;
 }
