@@ -1,4 +1,4 @@
-/** evaluate: greedy, the un-hinted prompt, one shard of dev or test; counts by stratum, and the judged rows for reports. */
+/** evaluate: greedy, the un-hinted prompt in the form asked for, one shard of dev or test; counts by stratum, and the judged rows for reports. */
 import { Problem } from '../schemas/problem.ts';
 import { Judged } from '../schemas/verdict.ts';
 import { readRows, writeRows } from '../store/rows.ts';
@@ -31,6 +31,7 @@ async function evaluateShard(shard: ShardWork<'evaluate'>) {
       problems: problems.filter(({ id }) => !answered.has(id)),
       model: trainedModel(inputs.model),
       hinted: false,
+      prompt: input.options.prompt,
       samples: 1,
       temperature: 0,
       topP: 1,

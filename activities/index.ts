@@ -1,6 +1,7 @@
 /** All activities, by the names workflows call. One per stage kind (the mapped type insists), and those of a run's frame. */
 import type { StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
 import type { Dependencies } from './dependencies.ts';
+import { answers } from './answers.ts';
 import { confront } from './confront.ts';
 import { draw } from './draw.ts';
 import { evaluate } from './evaluate.ts';
@@ -32,6 +33,7 @@ export function createActivities(deps: Dependencies) {
     verify: verify(deps),
     select: select(deps),
     unfiltered: unfiltered(deps),
+    answers: answers(deps),
     import: importModel(deps),
     'fine-tune': fineTune(deps),
     evaluate: evaluate(deps),

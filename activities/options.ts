@@ -75,14 +75,20 @@ export function fillOptions(asked: {
     ],
   });
   groups.push({ path: 'judging', schema: Judging, layers: [['recipe', recipe.judging]] });
+  // Without training there is nothing to iterate: the base's evaluation is all.
+  const trains = Object.values(recipe.stages).some(({ use }) => use === 'fine-tune');
   groups.push({
     path: 'run',
     schema: z.strictObject({
-      iterations: z.int().min(0).max(1000).default(recipe.stop.atMost),
+      iterations: z
+        .int()
+        .min(0)
+        .max(1000)
+        .default(trains ? recipe.stop.atMost : 0),
       shardSize: z.int().min(1).max(100_000).default(DEFAULT_SHARD),
     }),
     layers: [
-      ['task', defined({ iterations: defaults.iterations, shardSize: defaults.shardSize })],
+      ['task', defined({ iterations: trains ? defaults.iterations : undefined, shardSize: defaults.shardSize })],
       ['input', defined({ iterations: asked.iterations, shardSize: asked.shardSize })],
     ],
   });

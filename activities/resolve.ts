@@ -93,6 +93,7 @@ export function planRun(
   const { filled } = options;
   if (filled) {
     problems.push(...checkFilled(filled));
+    problems.push(...checkForms(task, filled.recipe));
     problems.push(...(task.check?.(parameters, { contextTokens: filled.model.context }) ?? []));
   }
   if (!filled || problems.length > 0) throw invalidInput(problems);
@@ -139,6 +140,18 @@ export function checkFilled(filled: Filled): FieldProblem[] {
   return problems;
 }
 
+/** A direct form that the task does not declare. Pure. */
+function checkForms(task: Task, recipe: Recipe): FieldProblem[] {
+  if (task.prompt.direct) return [];
+  return Object.entries(recipe.stages).flatMap(([name, { use, with: options }]) => {
+    const direct = /^direct/.test(String(options?.prompt));
+    if (use !== 'answers' && !direct) return [];
+    const asked = direct ? `stages.${name}.with.prompt` : 'recipe';
+    const message = `task ${task.id} does not say how an answer is given without a rationale (prompt.direct), which stage ${name} of ${recipe.id} needs`;
+    return [{ field: asked, message }];
+  });
+}
+
 /** Those with the lowest hashes of their identities, in their order. */
 function atMost(problems: Problem[], count: number | undefined): Problem[] {
   if (count === undefined || problems.length <= count) return problems;
@@ -166,7 +179,7 @@ export async function writeSources(
   };
 }
 
-/** The graph that makes iteration 0: a base trained from scratch on the seed triples, or imported, and its evaluation. */
+/** The graph that makes iteration 0: a base trained from scratch on the seed triples, or imported, and its evaluation in the recipe's form. */
 export function prepareRecipe(filled: Filled, pretrained: boolean): Recipe {
   const scored = filled.recipe.stop.plateau.split('.')[0] as string;
   return {
@@ -176,7 +189,11 @@ export function prepareRecipe(filled: Filled, pretrained: boolean): Recipe {
       base: pretrained
         ? { use: 'import', in: { from: '$fresh' }, with: {} }
         : { use: 'fine-tune', in: { seeds: '$seeds', from: '$fresh' }, with: filled.base },
-      [scored]: { use: 'evaluate', in: { model: 'base', dev: '$dev', test: '$test' }, with: {} },
+      [scored]: {
+        use: 'evaluate',
+        in: { model: 'base', dev: '$dev', test: '$test' },
+        with: filled.recipe.stages[scored]?.with ?? {},
+      },
     },
     carry: { model: 'base' },
     stop: filled.recipe.stop,

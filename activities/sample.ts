@@ -7,10 +7,12 @@ import type { ArtifactRef } from '../schemas/artifact.ts';
 import { Problem } from '../schemas/problem.ts';
 import { Rationale } from '../schemas/rationale.ts';
 import type { StageInput, StageKind } from '../schemas/stage.ts';
+import type { EvaluationPrompt } from '../schemas/stage-options.ts';
 import type { FreshModel, PretrainedModel, Slice } from '../schemas/port-values.ts';
 import type { Model } from '../schemas/checkpoint.ts';
 import { readRows, writeRows } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
+import type { Task } from '../tasks/task.ts';
 import { failure } from './failures.ts';
 import { journalOf } from './journal.ts';
 import type { Journal } from './journal.ts';
@@ -32,11 +34,26 @@ export interface SamplingPlan {
   problems: Problem[];
   model: Model;
   hinted: boolean;
+  /** Absent = `shots`. */
+  prompt?: EvaluationPrompt | undefined;
   samples: number;
   temperature: number;
   topP: number;
   /** Keys (`keyOf`) of samples that are there already. */
   has?: (key: string) => boolean;
+}
+
+/** What stands before every question. The question itself is the same in all forms, the hint apart. */
+function examplesFor(task: Task, { prompt = 'shots', hinted }: SamplingPlan, parameters: unknown): string {
+  switch (prompt) {
+    case 'shots':
+      return task.prompt.shots?.(hinted ? 'hinted' : 'free', parameters) ?? '';
+    case 'direct':
+      if (!task.prompt.direct) throw failure('RecipeInvalid', `task ${task.id} has no direct form`);
+      return task.prompt.direct.shots(parameters);
+    default:
+      return '';
+  }
 }
 
 /** What sampling needs of a shard, whatever its kind. */
@@ -65,7 +82,7 @@ export async function sampleRationales(
   if (open.length > 0) {
     const engine = await shard.engine();
     const parameters: unknown = task.parameters.parse(input.run.parameters);
-    const prefix = task.prompt.shots?.(plan.hinted ? 'hinted' : 'free', parameters) ?? '';
+    const prefix = examplesFor(task, plan, parameters);
     const model = await openModel(shard.deps.store, plan.model);
     const request: SampleRequest = {
       model,
@@ -110,6 +127,7 @@ export async function sampleStage(shard: ShardWork<'generate' | 'rationalize'>, 
       problems,
       model: trainedModel(inputs.model),
       hinted,
+      prompt: options.prompt,
       samples: options.samples,
       temperature: options.temperature,
       topP: options.topP,

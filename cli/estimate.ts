@@ -22,7 +22,7 @@ export interface Estimate {
 }
 
 type StepRule = { first: number; growth: number; add: number; cap?: number | undefined };
-/** Steps of iteration n; see StepRule in schemas/stage.ts. */
+/** Steps of iteration n; see StepRule in schemas/stage-options.ts. */
 export const stepsOf = (rule: StepRule, n: number): number =>
   Math.min(rule.cap ?? Infinity, Math.floor(rule.first * rule.growth ** (n - 1) + rule.add * (n - 1)));
 

@@ -8,7 +8,7 @@ export const Example = z.strictObject({
   completion: z.string(),
   /** Sampled ids, end token included; absent for seed rationales, which are tokenised when trained on. */
   completionTokens: z.array(z.int().nonnegative()).optional(),
-  /** `seed-hinted` is a seed rationale in the hinted prompt form: how the model learns what a hint is. */
-  origin: z.enum(['seed', 'seed-hinted', 'free', 'hinted']),
+  /** `answer` is the gold answer without a rationale, the direct baseline's row. `seed-hinted` is a seed rationale in the hinted prompt form: how the model learns what a hint is. */
+  origin: z.enum(['seed', 'seed-hinted', 'free', 'hinted', 'answer']),
 });
 export type Example = z.infer<typeof Example>;

@@ -5,9 +5,10 @@
 import { z } from 'zod';
 import type { ArtifactRef } from './artifact.ts';
 import { Digest } from './artifact.ts';
-import { AdapterOptions, type Model, TrainSchedule } from './checkpoint.ts';
+import type { Model } from './checkpoint.ts';
 import { DatasetSnapshot, ProblemSnapshot } from './problem.ts';
 import type { Comparison } from './comparison.ts';
+import { EvaluationPrompt, samplingOptions, trainingOptions } from './stage-options.ts';
 import type { FreshModel, PretrainedModel, ScoreShard, Slice } from './port-values.ts';
 
 /** What may flow through a port. A judged row's type is its verdict, so only right rationales can reach training. */
@@ -41,40 +42,6 @@ export const SOURCES = {
   $fresh: 'model',
 } as const satisfies Record<`$${string}`, PortType>;
 export type Source = keyof typeof SOURCES;
-
-const samplingOptions = {
-  /** Completions per problem. */
-  samples: z.int().min(1).max(4096).default(1),
-  /** 0 = greedy. */
-  temperature: z.number().min(0).max(10).default(0),
-  /** Nucleus sampling; 1 = off. */
-  topP: z.number().gt(0).max(1).default(1),
-};
-
-/** Steps of iteration n: first · growth^(n−1) + add · (n−1), rounded down, at most `cap`. */
-export const StepRule = z.strictObject({
-  first: z.int().nonnegative(),
-  growth: z.number().positive().default(1),
-  add: z.int().nonnegative().default(0),
-  cap: z.int().positive().optional(),
-});
-export type StepRule = z.infer<typeof StepRule>;
-
-const trainingOptions = {
-  steps: StepRule.default({ first: 40, growth: 1.2, add: 0 }),
-  learningRate: z.number().positive().max(10).default(1e-6),
-  warmupSteps: z.int().nonnegative().default(100),
-  decay: z.enum(['constant', 'linear', 'cosine']).default('constant'),
-  batchSize: z.int().min(1).max(65_536).default(8),
-  accumulate: TrainSchedule.shape.accumulate,
-  clipNorm: z.number().positive().default(1),
-  /** Adam's second decay; a short run of a small model learns faster with less memory than the usual .999. */
-  beta2: z.number().min(0).lt(1).default(0.999),
-  /** LoRA: freeze the model and train a fresh adapter of this rank on it, `{"rank": 8, "alpha": 16}`; absent = train every weight. */
-  adapter: AdapterOptions.optional(),
-  /** Share (0..1) of the seed triples that also enter in the hinted prompt form. */
-  hintedSeeds: z.number().min(0).max(1).default(1),
-};
 
 interface StageRow {
   /** Part of the memo key: raise it when the activity's output changes for the same input. */
@@ -159,6 +126,14 @@ export const STAGES = {
     queue: 'control',
     options: z.strictObject({}),
   },
+  answers: {
+    version: 1,
+    inputs: { problems: { type: 'problems' } },
+    outputs: { examples: 'examples' },
+    main: 'examples',
+    queue: 'control',
+    options: z.strictObject({}),
+  },
   import: {
     version: 1,
     inputs: { from: { type: 'model' } },
@@ -187,7 +162,10 @@ export const STAGES = {
     main: 'score',
     shardBy: ['dev', 'test'],
     queue: 'sample',
-    options: z.strictObject({}),
+    options: z.strictObject({
+      /** Absent = `shots`. */
+      prompt: EvaluationPrompt.optional(),
+    }),
   },
 } as const satisfies Record<string, StageRow>;
 

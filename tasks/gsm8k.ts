@@ -53,6 +53,8 @@ const EXAMPLES = [
 ];
 
 const solve = (solution: string, answer: string): string => ` ${solution}\n#### ${answer}`;
+/** The answer at once. */
+const direct = (answer: string): string => ` #### ${answer}`;
 const hint = (answer: string): string => ` (The answer is ${answer}.)`;
 const questionOf = ({ data }: Problem): string => data.question as string;
 const stepsOf = (text: string): number =>
@@ -92,6 +94,11 @@ const gsm8k: Task<DatasetParameters> = {
           completion: solve(solution, answer),
         })),
       ),
+    direct: {
+      shots: () =>
+        shotsOf(EXAMPLES.map(({ question, answer }) => ({ prompt: ask(question), completion: direct(answer) }))),
+      completion: ({ gold }) => direct(gold[0]!),
+    },
   },
   stop: STOP,
   goldCompletion: ({ data, gold }) => solve(data.rationale as string, gold[0]!),

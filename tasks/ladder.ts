@@ -42,6 +42,8 @@ export interface Ladder {
 }
 
 const hint = ({ gold }: Problem): string => ` (The answer is ${gold[0]}.)`;
+/** The answer at once. */
+const direct = ({ gold }: Problem): string => ` The answer is ${gold[0]}.`;
 const sentences = (text: string): string[] => text.trim().split(/(?<=\.)\s+/);
 
 export function ladder(of: Ladder): Task<LadderParameters> {
@@ -52,17 +54,22 @@ export function ladder(of: Ladder): Task<LadderParameters> {
     of.strata
       .flatMap((stratum) => drawFromStratum(stratum, isTrain, Math.ceil(count / of.strata.length), seed))
       .slice(0, count);
-  let examples: Problem[] | undefined;
+  let found: Problem[] | undefined;
+  const examples = () => (found ??= fromTrain(EXAMPLES, 'shots'));
   const prompt = {
     free: (problem: Problem) => ask(of.question(problem)),
     hinted: (problem: Problem) => ask(of.question(problem)) + hint(problem),
     shots: (form: 'free' | 'hinted') =>
       shotsOf(
-        (examples ??= fromTrain(EXAMPLES, 'shots')).map((one) => ({
+        examples().map((one) => ({
           prompt: prompt[form](one),
           completion: complete(one),
         })),
       ),
+    direct: {
+      shots: () => shotsOf(examples().map((one) => ({ prompt: prompt.free(one), completion: direct(one) }))),
+      completion: direct,
+    },
   };
   const parse = (text: string) => of.parse(text, STOP);
   return {

@@ -32,6 +32,8 @@ const ALL_LABELS = [...new Set(Object.values(QUESTIONS).flatMap(({ labels }) => 
 const promptOf = ({ rule, asks }: LegalQuestion, text: string): string => ask(`${rule}\n${text}\n${asks}`);
 const hint = (gold: string): string => ` (The answer is ${gold}.)`;
 const complete = (rationale: string, gold: string): string => ` ${rationale} The answer is ${gold}.`;
+/** The answer at once. */
+const direct = (gold: string): string => ` The answer is ${gold}.`;
 const read = ({ data }: Problem) => ({
   question: QUESTIONS[data.task as Name] as LegalQuestion,
   text: data.text as string,
@@ -68,6 +70,16 @@ const legalbench: Task<Parameters> = {
           completion: complete(rationale, gold),
         })),
       ),
+    direct: {
+      shots: ({ task }) =>
+        shotsOf(
+          (QUESTIONS[task] as LegalQuestion).examples.map(([text, , gold]) => ({
+            prompt: promptOf(QUESTIONS[task], text),
+            completion: direct(gold),
+          })),
+        ),
+      completion: ({ gold }) => direct(gold[0]!),
+    },
   },
   stop: STOP,
   goldCompletion: ({ gold }) => complete('By the rule above it follows.', gold[0]!),

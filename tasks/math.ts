@@ -58,6 +58,8 @@ const EXAMPLES = [
 const hint = (answer: string): string => ` (The answer is $${answer}$.)`;
 const complete = (solution: string, answer: string): string =>
   ` ${solution} Therefore, the answer is $\\boxed{${answer}}$.`;
+/** The answer at once. */
+const direct = (answer: string): string => ` The answer is $\\boxed{${answer}}$.`;
 const questionOf = ({ data }: Problem): string => data.question as string;
 
 const math: Task<Parameters> = {
@@ -92,6 +94,11 @@ const math: Task<Parameters> = {
           completion: complete(solution, answer),
         })),
       ),
+    direct: {
+      shots: () =>
+        shotsOf(EXAMPLES.map(({ question, answer }) => ({ prompt: ask(question), completion: direct(answer) }))),
+      completion: ({ gold }) => direct(gold[0]!),
+    },
   },
   stop: STOP,
   goldCompletion: ({ data, gold }) => complete(data.rationale as string, gold[0]!),

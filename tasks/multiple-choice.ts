@@ -47,7 +47,12 @@ function promptOf(question: string, choices: Choice[], right?: string): string {
 const complete = (rationale: string, { label, text }: Choice): string =>
   ` ${rationale.trim().replace(/(?<![.!?])$/, '.')} Therefore, the answer is ${text} (${label}).`;
 
+/** The answer at once. */
+const direct = ({ label, text }: Choice): string => ` The answer is ${text} (${label}).`;
+
 const questionOf = ({ data }: Problem): [string, Choice[]] => [data.question as string, data.choices as Choice[]];
+
+const rightOf = (problem: Problem): Choice => questionOf(problem)[1].find(({ label }) => label === problem.gold[0])!;
 
 export function multipleChoice<P>(examples: readonly ChoiceExample[]) {
   const parse = (text: string, problem?: Problem) =>
@@ -67,10 +72,20 @@ export function multipleChoice<P>(examples: readonly ChoiceExample[]) {
             };
           }),
         ),
+      direct: {
+        shots: () =>
+          shotsOf(
+            examples.map(({ question, choices, right }) => {
+              const all = lettered(choices);
+              return { prompt: promptOf(question, all), completion: direct(all.find(({ text }) => text === right)!) };
+            }),
+          ),
+        completion: (problem) => direct(rightOf(problem)),
+      },
     },
     stop: STOP,
     goldCompletion: (problem) => {
-      const right = questionOf(problem)[1].find(({ label }) => label === problem.gold[0])!;
+      const right = rightOf(problem);
       return complete(
         (problem.data.rationale as string | undefined) ?? 'The answer must be what the question asks for.',
         right,

@@ -53,6 +53,8 @@ export interface Task<P = any> {
      * compute them once. Training never sees them. Absent or '' = none.
      */
     shots?(form: 'free' | 'hinted', parameters: P): string;
+    /** The answer without a rationale, behind the free prompt and for the same `parse`: what the direct baselines ask for. */
+    direct?: { shots(parameters: P): string; completion(problem: Problem): string };
   };
   /** Texts with which a model goes on to a question of its own: sampling may end there, and `parse` reads no further. */
   stop?: string[];

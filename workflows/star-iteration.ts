@@ -243,7 +243,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       n,
       changed,
       rolledBackTo,
-      drawn: rowsOf(drawn, ['problems']),
+      drawn: judged.length > 0 ? rowsOf(drawn, ['problems']) : [], // Gold answers to train on have no outcome.
       judged: rowsOf(judged, JUDGED),
     };
     return calls.mending(() => frame.writeLedger.executeWithOptions({ summary: `${input.n} · ledger` }, [whole]));

@@ -206,6 +206,31 @@ describe.each(taskIds())('task %s', (id) => {
     if (listed.dataset) expect(withHandMade(listed, parameters).counts.shots).toBe(0);
   });
 
+  it('asks for an answer at once in a form that its own parse and verifier read, without steps', async () => {
+    const { direct, shots } = task.prompt;
+    if (!direct) return;
+    for (const problem of samples) {
+      const answer = direct.completion(problem);
+      expect(problem.gold).toContain(task.parse(answer, problem));
+      expect(await judge(problem, answer)).toEqual({ verdict: 'correct' });
+      expect(answer.length).toBeLessThan(task.goldCompletion(problem).length);
+      const read = problem.gold.find((form) => answer.includes(form)) ?? problem.gold[0]!;
+      const at = answer.lastIndexOf(read);
+      const changed = answer.slice(0, at) + otherAnswer(read) + answer.slice(at + read.length);
+      expect(await judge(problem, changed)).toMatchObject({ verdict: 'incorrect' });
+    }
+    const [short, long] = [direct.shots(parameters), shots!('free', parameters)];
+    const [answers, rationales] = [short, long].map((text) => text.split(task.stop![0]!).filter(Boolean));
+    expect(answers).toHaveLength(rationales!.length);
+    // The same questions, the same answers, nothing between them.
+    for (const [index, one] of answers!.entries()) {
+      const [asked, answer] = [one.slice(0, one.indexOf('\nA:') + 3), one.slice(one.indexOf('\nA:') + 3)];
+      expect(rationales![index]!.startsWith(asked)).toBe(true);
+      expect(task.parse(answer)).toBe(task.parse(rationales![index]!.slice(asked.length)));
+      expect(one.length).toBeLessThan(rationales![index]!.length);
+    }
+  });
+
   it('has an implementation digest', async () => {
     expect(await implementationDigest(task)).toMatch(/^sha256:[0-9a-f]{64}$/);
   });

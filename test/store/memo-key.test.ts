@@ -82,6 +82,16 @@ describe('the memo key', () => {
     expect(memoKeyOf({ ...training, carried: null })).not.toBe(memoKeyOf(training));
   });
 
+  it('is what it was where no form of the prompt is asked for', () => {
+    expect(Object.keys(STAGES.generate.options.parse({}))).toEqual(['samples', 'temperature', 'topP']);
+    expect(STAGES.evaluate.options.parse({})).toEqual({});
+    const evaluate = inputs.find((input): input is StageInput<'evaluate'> => input.kind === 'evaluate')!;
+    const direct = memoKeyOf({ ...evaluate, options: { prompt: 'direct' } });
+    expect(direct).not.toBe(memoKeyOf(evaluate));
+    expect(direct).not.toBe(memoKeyOf({ ...evaluate, options: { prompt: 'direct-plain' } }));
+    expect(memoKeyOf(evaluate)).toBe('df2d4c3f38a933daab0c0437bd63f65a2e3dea770e3a03554651f3894dac924a');
+  });
+
   it('is the same in every process: known answer', () => {
     // A change of this value throws away every memo there is: mean it.
     expect(memoKeyOf(verifyInput())).toBe('355faa7366896301f9b38f3ce6a01562145df4e192a26d56206aa48edc343369');

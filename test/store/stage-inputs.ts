@@ -100,6 +100,7 @@ export function inputsOfAllKinds(): StageInput[] {
       inputs: { rationales: slice('c1', 'c2') },
     },
     { ...common(), kind: 'unfiltered', options: {}, inputs: { rationales: slice('r1', 'r2'), like: slice('e1') } },
+    { ...common(), kind: 'answers', options: {}, inputs: { problems: slice('p1', 'p2') } },
     {
       ...common(),
       kind: 'import',

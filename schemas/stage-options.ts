@@ -1,0 +1,51 @@
+/**
+ * Options that several kinds of stage share: how a prompt is asked, how is sampled, how is trained.
+ *
+ *   { prompt: 'direct-plain' }   an evaluation that asks for the answer at once, without examples
+ *
+ * An option without a default is absent where nobody asks for it, and then in no memo key.
+ */
+import { z } from 'zod';
+import { AdapterOptions, TrainSchedule } from './checkpoint.ts';
+
+/** What stands before the question when a rationale is sampled: the task's few-shot examples, where it has some, or nothing. */
+const SamplingPrompt = z.enum(['shots', 'plain']);
+/** `direct`: the answer is asked for at once, after examples of that; `direct-plain`: by a model that was trained to give it. */
+export const EvaluationPrompt = z.enum([...SamplingPrompt.options, 'direct', 'direct-plain']);
+export type EvaluationPrompt = z.infer<typeof EvaluationPrompt>;
+
+export const samplingOptions = {
+  /** Absent = `shots`. What is trained on carries the plain prompt either way. */
+  prompt: SamplingPrompt.optional(),
+  /** Completions per problem. */
+  samples: z.int().min(1).max(4096).default(1),
+  /** 0 = greedy. */
+  temperature: z.number().min(0).max(10).default(0),
+  /** Nucleus sampling; 1 = off. */
+  topP: z.number().gt(0).max(1).default(1),
+};
+
+/** Steps of iteration n: first · growth^(n−1) + add · (n−1), rounded down, at most `cap`. */
+export const StepRule = z.strictObject({
+  first: z.int().nonnegative(),
+  growth: z.number().positive().default(1),
+  add: z.int().nonnegative().default(0),
+  cap: z.int().positive().optional(),
+});
+export type StepRule = z.infer<typeof StepRule>;
+
+export const trainingOptions = {
+  steps: StepRule.default({ first: 40, growth: 1.2, add: 0 }),
+  learningRate: z.number().positive().max(10).default(1e-6),
+  warmupSteps: z.int().nonnegative().default(100),
+  decay: z.enum(['constant', 'linear', 'cosine']).default('constant'),
+  batchSize: z.int().min(1).max(65_536).default(8),
+  accumulate: TrainSchedule.shape.accumulate,
+  clipNorm: z.number().positive().default(1),
+  /** Adam's second decay; a short run of a small model learns faster with less memory than the usual .999. */
+  beta2: z.number().min(0).lt(1).default(0.999),
+  /** LoRA: freeze the model and train a fresh adapter of this rank on it, `{"rank": 8, "alpha": 16}`; absent = train every weight. */
+  adapter: AdapterOptions.optional(),
+  /** Share (0..1) of the seed triples that also enter in the hinted prompt form. */
+  hintedSeeds: z.number().min(0).max(1).default(1),
+};
