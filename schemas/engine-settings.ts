@@ -69,6 +69,8 @@ const OpenAi = z.strictObject({
   tries: z.int().min(1).max(100).default(5),
   /** Asks /chat/completions with the prompt as the user's message, instead of /completions. */
   chat: z.boolean().default(false),
+  /** Sent with every request, for what a server does unless it is told not to, e.g. {"repeat_penalty":1}. In the fingerprint. */
+  body: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
   deploy: Deploy.default({ kind: 'fixed' }),
   /** Before each request a fixed prompt shows which checkpoint is served; false = it is not asked (no log-probabilities). */
   canary: z.boolean().default(true),

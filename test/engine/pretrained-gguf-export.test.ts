@@ -1,4 +1,4 @@
-/** What is exported as GGUF imports as the same checkpoint; llama.cpp itself: openai/llama-cpp.slow.test.ts. */
+/** What is exported as GGUF imports as the same checkpoint. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -210,6 +210,13 @@ describe('what is asked', () => {
     expect((await ask(engine, 1))[0]!.finish).toBe('stop');
   });
 
+  it('holds what the settings add, and the fingerprint names it', async () => {
+    const { server, engine } = await place({}, { body: { repeat_penalty: 1, temperature: 9 } });
+    expect(await bodies(server, engine, 0)).toMatchObject({ repeat_penalty: 1, temperature: 0 });
+    expect(server.canaries[0]).toMatchObject({ repeat_penalty: 1, temperature: 0 });
+    expect((await engine.describe()).fingerprint).toContain('; {"repeat_penalty":1,');
+  });
+
   it('never more at once than the settings allow, over all requests', async () => {
     const { server, engine } = await place({ fault: () => ({ delayMs: 5 }) }, { concurrency: 3, tries: 1 });
     server.options.fault = () => ({ delayMs: 5 });
