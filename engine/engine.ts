@@ -138,6 +138,7 @@ export interface Engine {
 export type EngineErrorCode =
   | 'EngineDied' // the child ended; retryable
   | 'EngineHung' // no progress for too long; the child was ended; retryable
+  | 'EngineServesOtherModel' // a server left on other weights than the request's; retryable
   | 'EngineUnavailable' // the binding or library is missing; the message names the cure
   | 'CheckpointInvalid' // torn, wrong architecture, missing tensors
   | 'TextNotInVocabulary'

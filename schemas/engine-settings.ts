@@ -29,6 +29,26 @@ const serverUrl = z.url({ protocol: /^https?$/ }).refine((url) => {
   return username + password + search + hash === '';
 }, 'expected a URL without user, password, query and fragment; a key stands in the variable that apiKeyVariable names');
 
+/** How a server comes to serve a checkpoint; docs/howto/engines.md. */
+const Deploy = z.discriminatedUnion('kind', [
+  /** Not at all: somebody sees to it, and the canary tells whether he did. */
+  z.strictObject({ kind: z.literal('fixed') }),
+  /** By a program, started without a shell; the exported model's path and a name for it come behind its arguments. */
+  z.strictObject({
+    kind: z.literal('command'),
+    command: z.array(z.string().min(1)).min(1),
+    /** A folder as transformers loads it, or a file as llama.cpp does. */
+    format: z.enum(['folder', 'gguf']).default('folder'),
+    /** Where models are exported to, as worker and server see it; absent = the worker's home. */
+    folder: z.string().min(1).optional(),
+    /** From its start until it says that the model is served. */
+    withinMs: z.int().min(1).max(86_400_000).default(600_000),
+  }),
+  /** vLLM: adapters are loaded beside the base, which is served by the name that `model` says. */
+  z.strictObject({ kind: z.literal('adapter'), folder: z.string().min(1).optional() }),
+]);
+export type DeploySettings = z.infer<typeof Deploy>;
+
 /** Any server that speaks OpenAI's HTTP interface: vLLM, llama.cpp, a hosted one. Samples; does not train. */
 const OpenAi = z.strictObject({
   kind: z.literal('openai'),
@@ -49,8 +69,9 @@ const OpenAi = z.strictObject({
   tries: z.int().min(1).max(100).default(5),
   /** Asks /chat/completions with the prompt as the user's message, instead of /completions. */
   chat: z.boolean().default(false),
-  /** A completion ends before the first of these texts. */
-  stop: z.array(z.string().min(1)).max(4).default([]),
+  deploy: Deploy.default({ kind: 'fixed' }),
+  /** Before each request a fixed prompt shows which checkpoint is served; false = it is not asked (no log-probabilities). */
+  canary: z.boolean().default(true),
   price,
 });
 export type OpenAiSettings = z.infer<typeof OpenAi>;

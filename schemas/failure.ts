@@ -26,6 +26,7 @@ export const FAILURES = {
   ImplementationChanged: { retryable: true, means: 'the task or its verifier changed under an open run' },
   EngineDied: { retryable: true, means: 'the engine ended in the middle of a request' },
   EngineHung: { retryable: true, means: 'the engine made no progress and was ended' },
+  EngineServesOtherModel: { retryable: true, means: 'a server serves another checkpoint than the one it was to serve' },
   EngineUnavailable: { retryable: true, means: 'the engine could not be loaded' },
   CheckpointInvalid: { retryable: false, means: 'a checkpoint does not fit the engine' },
   TextNotInVocabulary: { retryable: false, means: 'a prompt or rationale holds text the tokenizer cannot express' },

@@ -1,4 +1,5 @@
 /** The engines that an installation declares, made ready: none of them is started before its first request. */
+import path from 'node:path';
 import { createCommandEngine } from '../engine/command/engine.ts';
 import type { Engine } from '../engine/engine.ts';
 import { createHostedEngine } from '../engine/host.ts';
@@ -6,7 +7,7 @@ import { createLanedEngine } from '../engine/lanes.ts';
 import { createOpenAiEngine } from '../engine/openai/engine.ts';
 import { createSplitEngine } from '../engine/split.ts';
 import type { EngineSettings, LocalSettings } from '../schemas/engine-settings.ts';
-import { keyIn } from '../temporal.config.ts';
+import { keyIn, settings as installation } from '../temporal.config.ts';
 
 /** In child processes: one that trains, and lanes that sample. */
 function localEngine({ kind, threads, lanes, hungAfterMs }: LocalSettings, log: (line: string) => void): Engine {
@@ -35,7 +36,10 @@ export function startEngines(
       case 'scripted':
         return localEngine(settings, (line) => log(name, line));
       case 'openai':
-        return createOpenAiEngine({ name, settings, key: keyIn(settings.apiKeyVariable) });
+        return createOpenAiEngine({
+          ...{ name, settings, key: keyIn(settings.apiKeyVariable) },
+          folder: path.join(installation.home, 'engines', name),
+        });
       case 'command':
         return createCommandEngine({ name, settings });
       case 'split':

@@ -1,5 +1,5 @@
 /**
- * One call of a trainer's program: lines of its standard output as they come, cancel by SIGTERM and then SIGKILL, an end to one
+ * One call of a program that trains or serves: lines of its standard output as they come, cancel by SIGTERM and then SIGKILL, an end to one
  * that says nothing for too long, and the last words of one that failed.
  */
 import { spawn } from 'node:child_process';
@@ -10,8 +10,8 @@ import { EngineError } from '../engine.ts';
 export interface CallOptions {
   command: readonly string[];
   args: readonly string[];
-  /** No line for so long ⇒ it is ended. */
-  hungAfterMs: number;
+  /** No line for so long ⇒ it is ended; absent = it may be silent. */
+  hungAfterMs?: number;
   onLine: (line: string) => void;
   signal: AbortSignal;
   /** For messages. */
@@ -44,6 +44,7 @@ export async function call({ command, args, hungAfterMs, onLine, signal, name }:
     kill ??= setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
   };
   const alive = () => {
+    if (hungAfterMs === undefined) return;
     clearTimeout(hung);
     const fault = new EngineError(
       'EngineHung',

@@ -36,6 +36,8 @@ export interface Client {
   /** Rejects with ServerTrouble, or with the signal's reason. */
   get(path: string, signal?: AbortSignal): Promise<unknown>;
   post(path: string, body: object, signal?: AbortSignal): Promise<unknown>;
+  /** As `post`, to those who answer with words alone. */
+  tell(path: string, body: object, signal?: AbortSignal): Promise<void>;
 }
 
 /** A longer wait than this was hardly meant. */
@@ -46,7 +48,7 @@ const TOO_LONG = /context|too long|maximum.{0,20}length|exceed.{0,40}(token|leng
 export function createClient({ baseUrl, key, timeoutMs }: ClientOptions): Client {
   const withoutKey = (text: string) => (key ? text.replaceAll(key, '…') : text);
 
-  const ask = async (path: string, init: RequestInit, signal?: AbortSignal): Promise<unknown> => {
+  const ask = async (path: string, init: RequestInit, signal?: AbortSignal): Promise<string> => {
     signal?.throwIfAborted();
     const timeout = AbortSignal.timeout(timeoutMs);
     const whyNot = (error: unknown, phase: 'before' | 'inside'): unknown => {
@@ -77,15 +79,20 @@ export function createClient({ baseUrl, key, timeoutMs }: ClientOptions): Client
       throw whyNot(error, 'inside');
     }
     if (!response.ok) throw refusal(response, withoutKey(text));
+    return text;
+  };
+  const json = (text: string): unknown => {
     try {
       return JSON.parse(text);
     } catch {
       throw new ServerTrouble('doubtful', `its answer is no JSON: ${quoted(withoutKey(text))}`);
     }
   };
+  const post = (body: object) => ({ method: 'POST', body: JSON.stringify(body) });
   return {
-    get: (path, signal) => ask(path, { method: 'GET' }, signal),
-    post: (path, body, signal) => ask(path, { method: 'POST', body: JSON.stringify(body) }, signal),
+    get: async (path, signal) => json(await ask(path, { method: 'GET' }, signal)),
+    post: async (path, body, signal) => json(await ask(path, post(body), signal)),
+    tell: async (path, body, signal) => void (await ask(path, post(body), signal)),
   };
 }
 

@@ -12,12 +12,17 @@
  * when it is trained on. Not deterministic: a server's sums depend on what else it computes.
  */
 import { setMaxListeners } from 'node:events';
+import path from 'node:path';
 import type { OpenAiSettings } from '../../schemas/engine-settings.ts';
-import type { Completion, Engine, SampleRow } from '../engine.ts';
-import { EngineError } from '../engine.ts';
+import type { Completion, Engine, EngineControl, SampleRequest, SampleRow } from '../engine.ts';
+import { EngineError, type EngineErrorCode } from '../engine.ts';
 import { bodyOf, completionOf, pathOf } from './answer.ts';
+import { canaryRecords, hexOf } from './canary-records.ts';
+import { canaryBody, canaryIn } from './canary.ts';
 import { createClient, ServerTrouble } from './client.ts';
+import { createDeployment } from './deploy.ts';
 import { createPace } from './pace.ts';
+import { createServing } from './serving.ts';
 
 export interface OpenAiOptions {
   /** As declared, for messages. */
@@ -25,6 +30,8 @@ export interface OpenAiOptions {
   settings: OpenAiSettings;
   /** The value of the variable that the settings name. */
   key?: string | undefined;
+  /** The engine's own: exported models, and what the canary said of each. */
+  folder: string;
   /** Before a request's second try. */
   pauseMs?: number;
 }
@@ -32,15 +39,16 @@ export interface OpenAiOptions {
 /** Rows that fail one after another, with none answered between, and not the rows but the server is at fault. */
 const FAILED_IN_A_ROW = 16;
 
-export function createOpenAiEngine({ name, settings, key, pauseMs }: OpenAiOptions): Engine {
-  const { apiKeyVariable, baseUrl, timeoutMs } = settings;
+export function createOpenAiEngine({ name, settings, key, folder, pauseMs }: OpenAiOptions): Engine {
+  const { apiKeyVariable, baseUrl, timeoutMs, chat, deploy } = settings;
   const client = createClient({ baseUrl, key, timeoutMs });
   const pace = createPace({ ...settings, ...(pauseMs !== undefined && { pauseMs }) });
   const closing = new AbortController();
   let model: Promise<string> | undefined;
 
-  const unavailable = (fault: string, cure: string) =>
-    new EngineError('EngineUnavailable', `engine ${name} at ${new URL(baseUrl).origin}: ${fault}; ${cure}`);
+  const error = (code: EngineErrorCode, fault: string, cure: string) =>
+    new EngineError(code, `engine ${name} at ${new URL(baseUrl).origin}: ${fault}; ${cure}`);
+  const unavailable = (fault: string, cure: string) => error('EngineUnavailable', fault, cure);
   const keyIsThere = () => {
     if (apiKeyVariable !== undefined && !key)
       throw unavailable(
@@ -75,60 +83,110 @@ export function createOpenAiEngine({ name, settings, key, pauseMs }: OpenAiOptio
     }
   };
 
+  const deployment = createDeployment({
+    ...{ name, deploy, client, base: modelName },
+    folder: path.join(folder, 'models'),
+  });
+  const records = canaryRecords(path.join(folder, 'canaries'));
+  const serving = createServing({
+    put: (model, signal) => deployment.put(model, signal),
+    ...(settings.canary && {
+      proof: {
+        records,
+        async ask(served, signal) {
+          const answer = await pace.run(() => client.post(pathOf(settings), canaryBody(served, chat), signal), signal);
+          const canary = canaryIn(answer, chat);
+          if (canary) return canary;
+          throw unavailable(
+            'it gives no log-probabilities, so nothing tells which checkpoint it serves',
+            'start it so that it does, or set "canary": false where it serves one model for good',
+          );
+        },
+        other: (digest, like) =>
+          error(
+            'EngineServesOtherModel',
+            `it is to serve ${digest} and answers as ${like ?? 'no checkpoint that it was given'}`,
+            `${deployment.cure}; it is tried again. If the server itself was changed, delete ${path.join(records.folder, hexOf(digest))}.json`,
+          ),
+        unsteady: (jitter) =>
+          unavailable(
+            `it answers the same question with log-probabilities that are ${jitter.toFixed(2)} apart, so nothing tells which checkpoint it serves`,
+            'set "canary": false where it serves one model for good',
+          ),
+      },
+    }),
+  });
+
+  const sampleFrom = async (
+    served: string,
+    request: SampleRequest,
+    control: EngineControl,
+    stop: AbortSignal,
+  ): Promise<Completion[]> => {
+    const { rows } = request;
+    const failed = new AbortController();
+    const signal = AbortSignal.any([failed.signal, stop]);
+    setMaxListeners(0, signal); // one for each row that waits
+    const started = performance.now();
+    let done = 0;
+    let tokens = 0;
+    let inARow = 0;
+    const ask = (row: SampleRow): Promise<Completion> =>
+      pace.run(
+        async () =>
+          completionOf(
+            await client.post(pathOf(settings), bodyOf(chat, served, request, row), signal),
+            chat,
+            request.stop,
+          ),
+        signal,
+      );
+    const one = async (row: SampleRow, index: number): Promise<Completion> => {
+      let completion: Completion;
+      try {
+        completion = await ask(row);
+        inARow = 0;
+      } catch (error) {
+        const row = rowFault(error);
+        if (!row || (row.finish === 'failed' && ++inARow >= FAILED_IN_A_ROW)) throw error;
+        completion = row;
+      }
+      await control.onCompletion?.(index, completion);
+      tokens += completion.tokens ?? 0;
+      const seconds = (performance.now() - started) / 1000;
+      control.onProgress?.({ done: ++done, total: rows.length, tokensPerSecond: tokens / seconds });
+      return completion;
+    };
+    const work = rows.map((row, index) =>
+      one(row, index).catch((error: unknown) => {
+        failed.abort(error);
+        throw error;
+      }),
+    );
+    try {
+      return await Promise.all(work);
+    } catch (error) {
+      // Nothing of this request may be under way when the next one begins.
+      await Promise.allSettled(work);
+      throw failed.signal.reason ?? error;
+    }
+  };
+
   return {
     async describe() {
-      const { stop } = settings;
-      const parts = [await modelName(), pathOf(settings), ...(stop.length > 0 ? [`stop ${JSON.stringify(stop)}`] : [])];
-      return { name: 'openai', fingerprint: `openai: ${parts.join('; ')}`, deterministic: false };
+      keyIsThere();
+      const served = deploy.kind === 'fixed' ? await modelName() : `deployed by ${deploy.kind}`;
+      return { name: 'openai', fingerprint: `openai: ${served}; ${pathOf(settings)}`, deterministic: false };
     },
 
-    async sample({ rows, sampling, prefix = '' }, control = {}) {
+    async sample(request, control = {}) {
       control.signal?.throwIfAborted();
-      const served = await modelName();
-      const failed = new AbortController();
-      const signal = AbortSignal.any([failed.signal, closing.signal, ...(control.signal ? [control.signal] : [])]);
-      setMaxListeners(0, signal); // one for each row that waits
-      const started = performance.now();
-      let done = 0;
-      let tokens = 0;
-      let inARow = 0;
-      const ask = (row: SampleRow): Promise<Completion> =>
-        pace.run(
-          async () =>
-            completionOf(
-              await client.post(pathOf(settings), bodyOf(settings, served, prefix, row, sampling), signal),
-              settings,
-            ),
-          signal,
-        );
-      const one = async (row: SampleRow, index: number): Promise<Completion> => {
-        let completion: Completion;
-        try {
-          completion = await ask(row);
-          inARow = 0;
-        } catch (error) {
-          const row = rowFault(error);
-          if (!row || (row.finish === 'failed' && ++inARow >= FAILED_IN_A_ROW)) throw error;
-          completion = row;
-        }
-        await control.onCompletion?.(index, completion);
-        tokens += completion.tokens ?? 0;
-        const seconds = (performance.now() - started) / 1000;
-        control.onProgress?.({ done: ++done, total: rows.length, tokensPerSecond: tokens / seconds });
-        return completion;
-      };
-      const work = rows.map((row, index) =>
-        one(row, index).catch((error: unknown) => {
-          failed.abort(error);
-          throw error;
-        }),
-      );
+      keyIsThere();
+      const stop = AbortSignal.any([closing.signal, ...(control.signal ? [control.signal] : [])]);
       try {
-        return await Promise.all(work);
+        return await serving.with(request.model, stop, (served) => sampleFrom(served, request, control, stop));
       } catch (error) {
-        // Nothing of this request may be under way when the next one begins.
-        await Promise.allSettled(work);
-        throw control.signal?.aborted ? control.signal.reason : faultOf(failed.signal.reason ?? error);
+        throw control.signal?.aborted ? control.signal.reason : faultOf(error);
       }
     },
 
@@ -143,7 +201,7 @@ export function createOpenAiEngine({ name, settings, key, pauseMs }: OpenAiOptio
 
     close() {
       closing.abort(new EngineError('EngineDied', `engine ${name} was closed`));
-      return Promise.resolve();
+      return deployment.close();
     },
   };
 }

@@ -40,6 +40,13 @@ export async function writeAdapter(
   return adaptedDigest(weightsDigest(adapter.tensors.values()), base);
 }
 
+/** An adapter's factors as they stand in its file, and the digest of the weights it belongs on. */
+export async function readAdapter(file: string) {
+  const { metadata, tensors } = await readSafetensors(file);
+  const { base, ...options } = parseMetadata(file, metadata, 'adapter', AdapterMetadata);
+  return { base, options, tensors };
+}
+
 /**
  * Reads a model as it computes: an adapter is merged into its base.
  * @throws EngineError CheckpointInvalid, naming the file, what is wrong and the cure.
@@ -47,8 +54,7 @@ export async function writeAdapter(
 export async function readModel({ path, base }: Pick<LocalCheckpoint, 'path' | 'base'>): Promise<Checkpoint> {
   if (base === undefined) return readCheckpoint(path);
   const whole = await readCheckpoint(base.path);
-  const { metadata, tensors } = await readSafetensors(path);
-  const { base: wanted, ...options } = parseMetadata(path, metadata, 'adapter', AdapterMetadata);
+  const { base: wanted, options, tensors } = await readAdapter(path);
   const found = weightsDigest(whole.tensors.values());
   if (found !== wanted) {
     throw new EngineError(

@@ -2,7 +2,9 @@
  * One behaviour suite for every engine. What an engine on a server can't do (it has no token ids, opens no checkpoint and does
  * not train) is left out there by name.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, LocalCheckpoint, SampleRow, Sampling } from '../../engine/engine.ts';
 import { createHostedEngine } from '../../engine/host.ts';
@@ -26,13 +28,21 @@ const lane = () => createHostedEngine({ entry: 'tfjs', threads: 1, hungAfterMs: 
 
 /** The server is as deterministic as a test needs it; a real one is not, and the engine does not say it is. */
 let server: OpenAiServer;
+let remoteFolder: string;
 beforeAll(async () => {
   server = await openAiServer();
+  remoteFolder = mkdtempSync(path.join(tmpdir(), 'startrail-remote-'));
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  await server.close();
+  rmSync(remoteFolder, { recursive: true });
+});
 const remote = (chat: boolean) => () => {
   const settings = { kind: 'openai', baseUrl: server.url, concurrency: 32, chat };
-  return createOpenAiEngine({ name: 'remote', settings: EngineSettings.parse(settings) as OpenAiSettings });
+  return createOpenAiEngine({
+    ...{ name: 'remote', settings: EngineSettings.parse(settings) as OpenAiSettings },
+    folder: path.join(remoteFolder, chat ? 'chat' : 'completions'),
+  });
 };
 
 const engines: [name: string, create: () => Engine, remote?: boolean][] = [

@@ -12,7 +12,7 @@ describe('engines declared in a variable', () => {
     expect(declaredEngines(own, 'STARTRAIL_ENGINES', undefined)).toBe(own);
     const engines = declared({ vllm, cluster: { kind: 'split', sample: 'vllm', train: 'tfjs' } });
     expect(Object.keys(engines)).toEqual(['tfjs', 'vllm', 'cluster']);
-    expect(engines.vllm).toMatchObject({ concurrency: 8, timeoutMs: 120_000, tries: 5, chat: false, stop: [] });
+    expect(engines.vllm).toMatchObject({ concurrency: 8, timeoutMs: 120_000, tries: 5, chat: false });
   });
 
   it.each<[string, unknown, string]>([

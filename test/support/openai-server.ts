@@ -8,8 +8,10 @@
  * holds 128, and what it says depends on model, prompt and seed alone.
  */
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Asked {
@@ -20,7 +22,7 @@ export interface Asked {
   temperature: number;
   seed?: number;
   stop?: string[];
-  logprobs?: number;
+  logprobs?: number | boolean;
 }
 export interface Fault {
   status?: number;
@@ -37,6 +39,12 @@ export interface OpenAiServerOptions {
   /** What it says; the default is pseudo-random. */
   answer?: (prompt: string, asked: Asked) => string;
   models?: string[];
+  /** Stands for what it serves: decides what it says to a canary, unless the asked model is an adapter that was loaded. */
+  weights?: string;
+  /** Added to the log-probabilities of the n-th canary. */
+  jitter?: (n: number) => number;
+  /** As vLLM with --enable-lora: knows the names of its models and of the adapters it is given, and no others. */
+  lora?: boolean;
 }
 
 const ALPHABET = '0123456789+=:,;\n?A';
@@ -44,8 +52,11 @@ const CONTEXT = 128;
 
 export interface OpenAiServer {
   url: string;
-  /** Requests for completions, as they came. */
+  /** Requests for completions, as they came; canaries apart. */
   asked: Asked[];
+  canaries: Asked[];
+  /** Adapters that are loaded: their names and paths. */
+  adapters: Map<string, string>;
   /** Of each of them. */
   headers: Record<string, unknown>[];
   mostAtOnce(): number;
@@ -56,6 +67,8 @@ export interface OpenAiServer {
 
 export async function openAiServer(options: OpenAiServerOptions = {}, port = 0): Promise<OpenAiServer> {
   const asked: Asked[] = [];
+  const canaries: Asked[] = [];
+  const adapters = new Map<string, string>();
   const headers: Record<string, unknown>[] = [];
   const sockets = new Set<Socket>();
   let atOnce = 0;
@@ -71,12 +84,27 @@ export async function openAiServer(options: OpenAiServerOptions = {}, port = 0):
         response.end(body);
       };
       if (request.url === '/v1/models') {
-        const data = (self.options.models ?? ['base']).map((id) => ({ id, object: 'model' }));
+        const data = [...(self.options.models ?? ['base']), ...adapters.keys()].map((id) => ({ id, object: 'model' }));
         return send(200, JSON.stringify({ object: 'list', data }));
+      }
+      const lora = /^\/v1\/(un)?load_lora_adapter$/.exec(request.url!);
+      if (lora && self.options.lora) {
+        const { lora_name, lora_path } = JSON.parse(Buffer.concat(chunks).toString()) as Record<string, string>;
+        if (lora[1]) adapters.delete(lora_name!);
+        else adapters.set(lora_name!, lora_path!);
+        return send(200, 'Success');
+      }
+      // What a test's program for deploying does.
+      if (request.url === '/weights') {
+        self.options.weights = Buffer.concat(chunks).toString();
+        return send(200, '{}');
       }
       const chat = request.url === '/v1/chat/completions';
       if (!chat && request.url !== '/v1/completions') return send(404, '{"detail":"Not Found"}');
       const body = JSON.parse(Buffer.concat(chunks).toString()) as Asked;
+      if (self.options.lora && ![...(self.options.models ?? ['base']), ...adapters.keys()].includes(body.model))
+        return send(404, `{"error":{"message":"The model ${body.model} does not exist."}}`);
+      if (body.logprobs) return send(200, canaryAnswer(canaries.push(body), body, chat, self.options, adapters));
       headers.push(request.headers);
       const n = asked.push(body);
       const fault = self.options.fault?.(n, body) ?? {};
@@ -105,6 +133,8 @@ export async function openAiServer(options: OpenAiServerOptions = {}, port = 0):
   return Object.assign(self, {
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/v1`,
     asked,
+    canaries,
+    adapters,
     headers,
     mostAtOnce: () => most,
     close: () => {
@@ -127,6 +157,23 @@ function answerTo(asked: Asked, chat: boolean, { answer }: OpenAiServerOptions):
   const choice = chat ? { message: { role: 'assistant', content: text } } : { text };
   const completion_tokens = text.length + (finish_reason === 'stop' ? 1 : 0);
   return { model: asked.model, choices: [{ index: 0, ...choice, finish_reason }], usage: { completion_tokens } };
+}
+
+function canaryAnswer(
+  n: number,
+  { model }: Asked,
+  chat: boolean,
+  { weights = 'first', jitter = () => 0 }: OpenAiServerOptions,
+  adapters: ReadonlyMap<string, string>,
+): string {
+  const adapter = adapters.get(model);
+  const served = adapter ? readFileSync(path.join(adapter, 'adapter_model.safetensors')) : weights;
+  const bytes = [...createHash('sha256').update(served).digest()].slice(0, 16);
+  const logprobs = bytes.map((byte) => -byte / 100 - 0.01 + jitter(n));
+  const choice = chat
+    ? { message: { content: 'A' }, logprobs: { content: logprobs.map((logprob) => ({ token: 'A', logprob })) } }
+    : { text: 'A', logprobs: { tokens: bytes.map(() => 'A'), token_logprobs: logprobs } };
+  return JSON.stringify({ model, choices: [{ index: 0, ...choice, finish_reason: 'length' }] });
 }
 
 function pseudoRandom(prompt: string, { model, temperature, seed = 0 }: Asked): string {

@@ -76,7 +76,7 @@ const REST = String.raw`| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
 const BYTE_LEVEL: Json = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
 
 /** By `tokenizer.ggml.pre`: how the tokenizer.json of such a model begins (llama.cpp, llama-vocab.cpp). */
-const PRE_TOKENIZERS: Record<string, Json> = {
+export const PRE_TOKENIZERS: Record<string, Json> = {
   'gpt-2': { normalizer: null, pre_tokenizer: BYTE_LEVEL },
   smollm: {
     normalizer: null,
@@ -87,9 +87,7 @@ const PRE_TOKENIZERS: Record<string, Json> = {
 };
 
 /** ggml's kinds of tokens. */
-const CONTROL = 3;
-const USER_DEFINED = 4;
-const UNUSED = 5;
+export const [NORMAL, CONTROL, USER_DEFINED, UNUSED] = [1, 3, 4, 5] as const;
 
 /** @throws EngineError CheckpointInvalid: no tokenizer, or one of a kind that is not read. */
 export function tokenizerOf(file: string, metadata: Metadata): HuggingFaceSpec {

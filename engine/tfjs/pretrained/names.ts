@@ -142,18 +142,31 @@ export function ours(
     return turned;
   }
   if (place.third !== undefined) return values.slice(third * size, (third + 1) * size);
-  if (place.interleaved) return inHalves(values, shape[0]!, headWidth);
+  if (place.interleaved) return rowsMoved(values, shape[0]!, (row) => [halved(row, headWidth), row]);
   return values;
 }
 
-/** Rows of every head, neighbours of which belong together, so that the halves do. */
-function inHalves(values: Float32Array<ArrayBuffer>, rows: number, headWidth: number): Float32Array<ArrayBuffer> {
+/** Where a row of llama.cpp's order comes from for it to stand in ours: halves of a head for neighbours. */
+function halved(row: number, headWidth: number): number {
+  const within = row % headWidth;
+  return row - within + 2 * (within % (headWidth / 2)) + Math.floor(within / (headWidth / 2));
+}
+
+/** `move(row)` gives the row that is read and the one that is written. */
+function rowsMoved(
+  values: Float32Array,
+  rows: number,
+  move: (row: number) => [from: number, to: number],
+): Float32Array<ArrayBuffer> {
   const width = values.length / rows;
   const moved = new Float32Array(values.length);
   for (let row = 0; row < rows; row++) {
-    const within = row % headWidth;
-    const from = row - within + 2 * (within % (headWidth / 2)) + Math.floor(within / (headWidth / 2));
-    moved.set(values.subarray(from * width, (from + 1) * width), row * width);
+    const [from, to] = move(row);
+    moved.set(values.subarray(from * width, (from + 1) * width), to * width);
   }
   return moved;
 }
+
+/** A tensor of ours as it stands there: the other way round from `ours`. Llama's places alone. */
+export const theirs = ({ interleaved }: Place, values: Float32Array, shape: readonly number[], headWidth: number) =>
+  interleaved ? rowsMoved(values, shape[0]!, (row) => [row, halved(row, headWidth)]) : values;

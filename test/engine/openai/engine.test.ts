@@ -1,5 +1,8 @@
 /** What a server may do wrong, and what becomes of the rows: nothing is lost and nothing counts as a wrong answer. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Completion, Engine, SampleRow } from '../../../engine/engine.ts';
 import { retryAfter } from '../../../engine/openai/client.ts';
 import { serverSeed } from '../../../engine/openai/answer.ts';
@@ -15,6 +18,10 @@ const greedy = { temperature: 0, topP: 1 };
 const rowsOf = (count: number): SampleRow[] =>
   Array.from({ length: count }, (_, n) => ({ prompt: additionPrompt(n), seed: seedOf(n), maxNewTokens: 99 }));
 
+let folder: string;
+let engines = 0;
+beforeAll(() => void (folder = mkdtempSync(path.join(tmpdir(), 'startrail-openai-'))));
+afterAll(() => rmSync(folder, { recursive: true }));
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const one of open.splice(0)) await one.close();
@@ -27,7 +34,10 @@ async function place(options: OpenAiServerOptions = {}, more: Partial<OpenAiSett
 }
 function engineOn(baseUrl: string, more: Partial<OpenAiSettings> = {}, key?: string): Engine {
   const settings = EngineSettings.parse({ kind: 'openai', baseUrl, tries: 3, timeoutMs: 2_000, ...more });
-  const engine = createOpenAiEngine({ name: 'fake', settings: settings as OpenAiSettings, key, pauseMs: 5 });
+  const engine = createOpenAiEngine({
+    ...{ name: 'fake', settings: settings as OpenAiSettings, key, pauseMs: 5 },
+    folder: path.join(folder, String(++engines)),
+  });
   open.push(engine);
   return engine;
 }
@@ -172,7 +182,8 @@ describe('a server that answers nothing', () => {
 
 describe('what is asked', () => {
   const bodies = async (server: OpenAiServer, engine: Engine, temperature: number) => {
-    await engine.sample({ model, rows: rowsOf(1), sampling: { temperature, topP: 0.9 }, prefix: '1+1=2\n' });
+    const request = { model, rows: rowsOf(1), prefix: '1+1=2\n', stop: ['\n\n'] };
+    await engine.sample({ ...request, sampling: { temperature, topP: 0.9 } });
     return server.asked.at(-1);
   };
 
@@ -184,7 +195,7 @@ describe('what is asked', () => {
   });
 
   it('is a completion with seed and nucleus, or a greedy one with neither', async () => {
-    const { server, engine } = await place({}, { stop: ['\n\n'] });
+    const { server, engine } = await place();
     const prompt = `1+1=2\n${additionPrompt(0)}`;
     const common = { model: 'base', prompt, max_tokens: 99, stop: ['\n\n'] };
     expect(await bodies(server, engine, 0.7)).toEqual({ ...common, temperature: 0.7, top_p: 0.9, seed: 0 });
@@ -194,7 +205,8 @@ describe('what is asked', () => {
   it('is one message where the settings say chat', async () => {
     const { server, engine } = await place({}, { chat: true, model: 'talker' });
     const messages = [{ role: 'user', content: `1+1=2\n${additionPrompt(0)}` }];
-    expect(await bodies(server, engine, 0)).toEqual({ model: 'talker', messages, max_tokens: 99, temperature: 0 });
+    const common = { model: 'talker', messages, max_tokens: 99, stop: ['\n\n'] };
+    expect(await bodies(server, engine, 0)).toEqual({ ...common, temperature: 0 });
     expect((await ask(engine, 1))[0]!.finish).toBe('stop');
   });
 
@@ -211,9 +223,19 @@ describe('what is asked', () => {
     expect(new Set(seeds).size).toBe(1000);
   });
 
-  it('what a server says behind a stop text is cut off', async () => {
-    const { engine } = await place({ answer: () => '12;34\nQ: 5' }, { stop: ['\nQ', ';;'] });
-    expect((await ask(engine, 1))[0]).toMatchObject({ text: '12;34', finish: 'stop', tokens: 11 });
+  it('what a server says behind the first stop text is cut off, more of them than it takes too', async () => {
+    const { engine, server } = await place({ answer: () => '12;34\nQ: 5' });
+    const stop = ['a', 'b', ';;', '\nQ', ';'];
+    const until = async (stop: string[], maxNewTokens = 99) => {
+      const rows = rowsOf(1).map((row) => ({ ...row, maxNewTokens }));
+      return (await engine.sample({ model, rows, sampling: greedy, stop }))[0];
+    };
+    expect(await until(stop.slice(0, 4))).toMatchObject({ text: '12;34', finish: 'stop', tokens: 11 });
+    expect(await until(stop)).toMatchObject({ text: '12', finish: 'stop' });
+    expect(server.asked.at(-1)!.stop).toEqual(stop.slice(0, 4));
+    // Cut off by its length behind the stop text, it had ended before.
+    expect(await until(stop, 8)).toMatchObject({ text: '12', finish: 'stop' });
+    expect(await until(['x'], 8)).toMatchObject({ text: '12;34\nQ:', finish: 'length' });
   });
 });
 
@@ -223,9 +245,8 @@ describe('its description', () => {
     const description = await here.engine.describe();
     expect(description).toEqual({ name: 'openai', fingerprint: 'openai: m; completions', deterministic: false });
     expect(await there.engine.describe()).toEqual(description);
-    expect((await engineOn(here.server.url, { model: 'n', stop: ['\n'] }).describe()).fingerprint).toBe(
-      'openai: n; completions; stop ["\\n"]',
-    );
+    const named = engineOn(here.server.url, { model: 'n', chat: true });
+    expect((await named.describe()).fingerprint).toBe('openai: n; chat/completions');
   });
 
   it('waits for a server that is not there yet', async () => {
