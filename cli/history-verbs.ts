@@ -3,6 +3,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ForkOptions } from './fork.ts';
 import { integer, runIdArgument, setting } from './input.ts';
+import type { CompareOptions } from './compare.ts';
 import type { Context } from './parts.ts';
 import type { ReplayOptions } from './replay.ts';
 
@@ -34,7 +35,10 @@ export function addHistoryVerbs(verb: (name: string, description: string) => Com
     );
   verb('compare', 'runs side by side, with intervals')
     .argument('<runs...>', 'their ids; the first is what the others are held against')
-    .action((ids: string[]) => act(async (context) => (await import('./compare.ts')).compare(context, ids)));
+    .option('--allow-different-forms', 'also where prompts of the evaluations or the test problems differ')
+    .action((ids: string[], options: CompareOptions) =>
+      act(async (context) => (await import('./compare.ts')).compare(context, ids, options)),
+    );
   verb('diff', 'what distinguishes two recipes')
     .argument('<left>', 'a recipe, a JSON file with one, or a run')
     .argument('<right>', 'the same')

@@ -2,14 +2,16 @@
  * Runs side by side: each at its best iteration (chosen on dev, reported on test), with 95% intervals, and the difference to
  * the first run.
  *
- * The interval of a difference joins the two runs' own by the method of variance estimates recovery (Zou & Donner 2008, doi
- * 10.1002/sim.3095), as if the runs had been tested on different problems. On the same problems it is too wide rather than
- * too narrow: a difference that is clear here is clear.
+ * A difference is paired where the runs' judged rows are given (report/paired.ts). Without them its interval joins the two runs'
+ * own by the method of variance estimates recovery (Zou & Donner 2008, doi 10.1002/sim.3095), as if on different problems:
+ * too wide rather than too narrow.
  */
 import { compareStrata } from '../schemas/accuracy.ts';
-import type { RunDocument } from '../schemas/run.ts';
-import { bestOf, estimate, overall, secondsOf, tokensOf } from './statistics.ts';
+import type { IterationRecord, RunDocument } from '../schemas/run.ts';
+import { bestOf, estimate, overall, secondsOf, shareOf, tokensOf } from './statistics.ts';
 import type { Estimate } from './statistics.ts';
+import { pairedDifference } from './paired.ts';
+import type { Outcomes } from './paired.ts';
 
 export interface Compared {
   runId: string;
@@ -17,6 +19,10 @@ export interface Compared {
   recipe: string;
   task: string;
   seed: number;
+  /** How the best iteration was asked: `stages.<score>.with.prompt`. */
+  form: string;
+  /** Parts (0..1) of the problems drawn that the best iteration trained on; `gold` = on their answers alone. */
+  used: { free: number | null; hinted: number | null; gold: number | null };
   /** Iterations after the base. */
   iterations: number;
   best: { n: number; accuracy: Estimate; byStratum: Record<string, Estimate> } | null;
@@ -45,8 +51,35 @@ const sameTest = (a: RunDocument, b: RunDocument): boolean =>
   JSON.stringify(a.resolved.test.shards.map((ref) => ref.digest)) ===
     JSON.stringify(b.resolved.test.shards.map((ref) => ref.digest));
 
-/** In the order given. Pure. */
-export function compareRuns(documents: RunDocument[]): Compared[] {
+/** The form in which the best iteration was evaluated; absent in a recipe, it is `shots`. */
+export function formOf(document: RunDocument): string {
+  const recipe = document.resolved?.recipe;
+  const scored = recipe?.stop.plateau.split('.')[0] ?? '';
+  const changed = bestOf(document)?.changed[`stages.${scored}.with.prompt`];
+  return String(changed ?? recipe?.stages[scored]?.with?.prompt ?? 'shots');
+}
+
+/** Why runs can't be held against the first, in a sentence; null where they can. Pure. */
+export function unlike([first, ...others]: RunDocument[]): string | null {
+  for (const other of others) {
+    const [form, found] = [first as RunDocument, other].map(formOf);
+    if (form !== found) return `run ${first?.runId} was evaluated in the form '${form}', ${other.runId} in '${found}'`;
+    if (!sameTest(first as RunDocument, other))
+      return `runs ${first?.runId} and ${other.runId} were tested on other problems`;
+  }
+  return null;
+}
+
+function usedIn(document: RunDocument, record: IterationRecord | undefined): Compared['used'] {
+  if (!record || record.steps === 0) return { free: null, hinted: null, gold: null };
+  const stages = Object.values(document.resolved?.recipe.stages ?? {});
+  const gold = record.n > 0 && stages.some(({ use }) => use === 'answers') ? 1 : null;
+  const { acceptedFree, acceptedHinted } = record.ledger;
+  return { free: shareOf(acceptedFree, record), hinted: shareOf(acceptedHinted, record), gold };
+}
+
+/** In the order given; `outcomes` by run. Pure. */
+export function compareRuns(documents: RunDocument[], outcomes: ReadonlyMap<string, Outcomes> = new Map()): Compared[] {
   const [first] = documents;
   const reference = first && bestOf(first);
   const against = reference && overall(reference.accuracy);
@@ -55,12 +88,16 @@ export function compareRuns(documents: RunDocument[]): Compared[] {
     const accuracy = record && overall(record.accuracy);
     const strata = record ? Object.keys(record.accuracy.byStratum).sort(compareStrata) : [];
     const comparable = first !== undefined && document !== first && sameTest(first, document);
+    const [own, its] = [outcomes.get(document.runId), first && outcomes.get(first.runId)];
+    const paired = own && its ? pairedDifference(own, its) : null;
     return {
       runId: document.runId,
       status: document.status,
       recipe: document.recipe,
       task: document.task,
       seed: document.seed,
+      form: formOf(document),
+      used: usedIn(document, record),
       iterations: Math.max(0, document.iterations.length - 1),
       best:
         record && accuracy
@@ -75,7 +112,7 @@ export function compareRuns(documents: RunDocument[]): Compared[] {
               ),
             }
           : null,
-      difference: comparable && accuracy && against ? differenceOf(accuracy, against) : null,
+      difference: comparable && accuracy && against ? (paired ?? differenceOf(accuracy, against)) : null,
       note: document === first || comparable || !accuracy ? null : 'other test problems than the first run',
       seconds: document.iterations.reduce((sum, one) => sum + secondsOf(one), 0),
       tokens: document.iterations.reduce((sum, one) => sum + tokensOf(one), 0),

@@ -15,6 +15,7 @@ import { recipeById } from '../../recipes/index.ts';
 import type { Recipe } from '../../schemas/recipe.ts';
 import { recipeDifference } from '../../schemas/recipe-difference.ts';
 import { compareRuns, differenceOf } from '../../report/compare.ts';
+import { pairedDifference } from '../../report/paired.ts';
 import { fakeDocument, fakeResolved } from './fixture/document.ts';
 import { inProcess } from './fixture/in-process.ts';
 import { tempHome } from './fixture/process.ts';
@@ -64,7 +65,10 @@ describe('what cannot be done is told with exit 2 before anything is started', (
 describe('compare', () => {
   it('prints one document; the best iteration with its interval, and the difference to the first run', async () => {
     const home = await homeWith('one', 'two');
-    const told = await inProcess(home, ['compare', 'one', 'two', '--json']);
+    const refused = await inProcess(home, ['compare', 'one', 'two', '--json']);
+    expect(refused.code).toBe(2);
+    expect(errorOf(refused.out)).toMatchObject({ code: 'RunsUnlike' });
+    const told = await inProcess(home, ['compare', 'one', 'two', '--allow-different-forms', '--json']);
     expect(told.code).toBe(0);
     const { reference, runs } = JSON.parse(told.out) as { reference: string; runs: { runId: string; note: string }[] };
     expect(reference).toBe('one');
@@ -88,12 +92,34 @@ describe('compare', () => {
   });
 
   it('only runs with the same test rows are held against each other', () => {
-    const resolved = (digest: string) => ({ test: { shards: [{ digest, bytes: 1 }], rows: 1 } });
+    const resolved = (digest: string) => ({ recipe: star, test: { shards: [{ digest, bytes: 1 }], rows: 1 } });
     const withTest = (runId: string, digest: string) =>
       ({ ...documentFor(runId), resolved: resolved(digest) }) as unknown as RunDocument;
     const [, same, other] = compareRuns([withTest('a', 'x'), withTest('b', 'x'), withTest('c', 'y')]);
     expect(same?.difference).toMatchObject({ value: 0 });
     expect(other).toMatchObject({ difference: null, note: 'other test problems than the first run' });
+  });
+});
+
+describe('a paired difference', () => {
+  const outcomes = (marks: string) =>
+    new Map([...marks].map((mark, n) => [String(n), { stratum: 'all', correct: mark === '1' }] as const));
+
+  it('is that of Newcombe (1998), and narrower than of runs on other problems', () => {
+    const [a, b] = [outcomes('1'.repeat(60) + '0'.repeat(40)), outcomes('1'.repeat(40) + '0'.repeat(60))];
+    const paired = pairedDifference(a, b)!;
+    expect(paired).toMatchObject({ value: expect.closeTo(0.2) as number, n: 100, gained: 20, lost: 0 });
+    expect(paired.low).toBeGreaterThan(0.1);
+    expect(paired.high).toBeLessThan(0.3);
+    const back = pairedDifference(b, a)!;
+    expect([back.low, back.high].map((one) => one.toFixed(6))).toEqual(
+      [-paired.high, -paired.low].map((one) => one.toFixed(6)),
+    );
+  });
+
+  it('leaves out what one of the two did not judge', () => {
+    expect(pairedDifference(outcomes('11'), new Map([['0', { stratum: 'all', correct: false }]]))?.n).toBe(1);
+    expect(pairedDifference(outcomes('1'), new Map())).toBeNull();
   });
 });
 
