@@ -30,22 +30,22 @@ export const adaptedDigest = (adapter: string, base: string): string =>
   `sha256:${createHash('sha256').update(`${adapter}\n${base}\n`).digest('hex')}`;
 
 /** Writes an adapter: same factors, options and base ⇒ same bytes. Gives the digest of the adapted model. */
-export async function writeAdapter(
-  file: string,
-  adapter: { options: AdapterOptions; base: Checkpoint; tensors: ReadonlyMap<string, NamedTensor> },
-): Promise<string> {
+export async function writeAdapter(file: string, adapter: Adapter): Promise<string> {
   const base = weightsDigest(adapter.base.tensors.values());
   const metadata = AdapterMetadata.parse({ ...adapter.options, base });
   await writeSafetensors(file, { adapter: JSON.stringify(metadata) }, adapter.tensors.values());
   return adaptedDigest(weightsDigest(adapter.tensors.values()), base);
 }
 
-/**
- * Reads a model as it computes: an adapter is merged into its base.
- * @throws EngineError CheckpointInvalid, naming the file, what is wrong and the cure.
- */
-export async function readModel({ path, base }: Pick<LocalCheckpoint, 'path' | 'base'>): Promise<Checkpoint> {
-  if (base === undefined) return readCheckpoint(path);
+/** An adapter beside the model it belongs on. */
+export interface Adapter {
+  base: Checkpoint;
+  options: AdapterOptions;
+  tensors: ReadonlyMap<string, NamedTensor>;
+}
+
+/** @throws EngineError CheckpointInvalid, naming the file, what is wrong and the cure. */
+export async function readAdapter(path: string, base: Pick<LocalCheckpoint, 'path'>): Promise<Adapter> {
   const whole = await readCheckpoint(base.path);
   const { metadata, tensors } = await readSafetensors(path);
   const { base: wanted, ...options } = parseMetadata(path, metadata, 'adapter', AdapterMetadata);
@@ -56,6 +56,15 @@ export async function readModel({ path, base }: Pick<LocalCheckpoint, 'path' | '
       `${path} is an adapter on the weights ${wanted}, but ${base.path} holds ${found}; give the base it was trained on`,
     );
   }
-  const factors = exactTensors(path, tensors, adapterShapes(whole.config, options));
-  return { ...whole, tensors: mergeAdapter(whole.tensors, { options, tensors: factors }) };
+  return { base: whole, options, tensors: exactTensors(path, tensors, adapterShapes(whole.config, options)) };
+}
+
+/**
+ * Reads a model as it computes: an adapter is merged into its base.
+ * @throws EngineError CheckpointInvalid, naming the file, what is wrong and the cure.
+ */
+export async function readModel({ path, base }: Pick<LocalCheckpoint, 'path' | 'base'>): Promise<Checkpoint> {
+  if (base === undefined) return readCheckpoint(path);
+  const adapter = await readAdapter(path, base);
+  return { ...adapter.base, tensors: mergeAdapter(adapter.base.tensors, adapter) };
 }

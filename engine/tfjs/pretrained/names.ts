@@ -4,8 +4,10 @@
  *   const place = placeOf(HUB_NAMES.gpt2, 'model.layers.3.self_attn.k_proj.weight');
  *   // { name: 'transformer.h.3.attn.c_attn.weight', transposed: true, third: 1 }
  *
- * One table for each format. Names without an entry are the same on both sides (the Hub's Llama is ours).
+ * One table for each format, read in both directions (`ours`, `theirs`). Names without an entry are the same on both sides (the Hub's Llama is ours).
  */
+
+import type { NamedTensor } from '../safetensors.ts';
 
 export interface Place {
   name: string;
@@ -144,6 +146,31 @@ export function ours(
   if (place.third !== undefined) return values.slice(third * size, (third + 1) * size);
   if (place.interleaved) return inHalves(values, shape[0]!, headWidth);
   return values;
+}
+
+/** The tensors as they stand there, of one set of ours: the inverse of `ours` for places on the Hub. */
+export function theirs(names: Names, tensors: Iterable<NamedTensor>): NamedTensor[] {
+  const made = new Map<string, NamedTensor>();
+  for (const { name, shape, data } of tensors) {
+    const place = placeOf(names, name);
+    const { transposed, third } = place;
+    if (!transposed && third === undefined) {
+      made.set(place.name, { name: place.name, shape, data });
+      continue;
+    }
+    const there = shapeThere(place, shape);
+    const whole = made.get(place.name)?.data ?? new Float32Array(there.reduce((product, side) => product * side, 1));
+    made.set(place.name, { name: place.name, shape: there, data: whole });
+    if (!transposed) {
+      whole.set(data, third! * data.length);
+      continue;
+    }
+    const [outputs, inputs] = shape as [number, number];
+    const columns = there[1]!;
+    for (let o = 0; o < outputs; o++)
+      for (let i = 0; i < inputs; i++) whole[i * columns + (third ?? 0) * outputs + o] = data[o * inputs + i]!;
+  }
+  return [...made.values()];
 }
 
 /** Rows of every head, neighbours of which belong together, so that the halves do. */
