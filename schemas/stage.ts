@@ -3,7 +3,8 @@
  * `activities/`; a mapped type (`Activities` in activities/index.ts) refuses to compile until both exist.
  */
 import { z } from 'zod';
-import { ArtifactRef, Digest } from './artifact.ts';
+import type { ArtifactRef } from './artifact.ts';
+import { Digest } from './artifact.ts';
 import { AdapterOptions, type Model, TrainSchedule } from './checkpoint.ts';
 import { DatasetSnapshot, ProblemSnapshot } from './problem.ts';
 import type { Comparison } from './comparison.ts';

@@ -7,13 +7,15 @@
 import { Model } from '../schemas/checkpoint.ts';
 import { PretrainedModel, Slice } from '../schemas/port-values.ts';
 
+const Pretrained = PretrainedModel.pick({ pretrained: true, files: true }).loose();
+
 /** Slices as digests and bounds, trained models as their checkpoint's digest, the rest (fresh shape, null) as it is. */
 export function keyInput(value: unknown): unknown {
   const slice = Slice.safeParse(value);
   if (slice.success) return keySlice(slice.data);
   const model = Model.safeParse(value);
   if (model.success) return { checkpoint: model.data.checkpoint.digest };
-  const pretrained = PretrainedModel.safeParse(value);
+  const pretrained = Pretrained.safeParse(value);
   // Its name is the worker's, its shape the files' own.
   if (pretrained.success) return { files: pretrained.data.files };
   return value;

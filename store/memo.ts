@@ -40,6 +40,7 @@ export class OutputDiffersError extends Error {
  */
 export function memoKeyOf(input: StageInput): string {
   const { run, kind } = input;
+  const { seed, task, parameters, implementation } = run;
   const inputs = input.inputs as Record<string, unknown>;
   return sha256(
     canonicalJson({
@@ -49,12 +50,7 @@ export function memoKeyOf(input: StageInput): string {
       options: input.options,
       inputs: Object.fromEntries(Object.entries(inputs).map(([port, value]) => [port, keyInput(value)])),
       // A pretrained model is the same for every run.
-      ...(kind !== 'import' && {
-        seed: run.seed,
-        task: run.task,
-        parameters: run.parameters,
-        implementation: run.implementation,
-      }),
+      ...(kind !== 'import' && { seed, task, parameters, implementation }),
       iteration: BY_ITERATION.has(kind) ? input.iteration : undefined,
       fingerprint: BY_ENGINE.has(kind) ? run.fingerprint : undefined,
       // Absent where no gate was asked for: the keys of other runs stay what they were.

@@ -31,7 +31,7 @@ describe.each([
   ['swiglu, untied, near ties', randomModel({ activation: 'swiglu', tiedEmbeddings: false, dFF: 172 }, 13, true)],
   ['two query heads to a key head, near ties', randomModel({ kvHeads: 2 }, 14, true)],
   ['GPT-2, near ties', randomModel({ ...FAMILIES['GPT-2'], tiedEmbeddings: false }, 15, true)],
-  ['GPT-J', randomModel({ ...FAMILIES['GPT-J'], biases: { mlp: true } }, 16)],
+  ['GPT-J', randomModel({ ...FAMILIES['GPT-J'], biases: { mlp: true } }, 18)],
   ['Qwen3, near ties', randomModel(FAMILIES.Qwen3, 17, true)],
 ])('model: %s', (_, model) => {
   const sampler = new Sampler(model);

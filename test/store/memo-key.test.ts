@@ -35,7 +35,7 @@ function matters(kind: StageKind, name: string): boolean {
   if (NEVER.test(name) || IMPLIED.test(name)) return false;
   if (name === 'iteration') return ['draw', 'generate', 'rationalize', 'unfiltered', 'fine-tune'].includes(kind);
   if (name === 'run.fingerprint') return ['generate', 'rationalize', 'fine-tune', 'evaluate'].includes(kind);
-  if (kind === 'import') return name === 'inputs.from.files';
+  if (kind === 'import') return ['options', 'inputs.from.files'].includes(name);
   if (name.startsWith('carried')) return kind === 'fine-tune';
   return true;
 }
