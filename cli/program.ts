@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { asCliError, CliError, EXIT } from './exit.ts';
+import { addExportVerbs } from './export-verbs.ts';
 import { addHistoryVerbs } from './history-verbs.ts';
 import type { CodecServerOptions } from './codec-server.ts';
 import { integer, runIdArgument, setting } from './input.ts';
@@ -28,6 +29,7 @@ Examples:
   startrail ledger addition-star-s1-1 --iteration 3 --outcome rejected
   startrail replay addition-star-s1-1 --iteration 3   the same digests again, from the memo; --fresh does the work again
   startrail fork addition-star-s1-1 --from 3 --set stages.next.with.learningRate=0.002
+  startrail export model addition-star-s1-1 ./model   its best iteration as transformers loads it
   startrail stop addition-star-s1-1                   end it after the shard under way
 
 Everything lies in one folder: STARTRAIL_HOME, else .startrail where you stand. With STARTRAIL_ADDRESS or
@@ -121,6 +123,7 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     act(async (context) => (await import('./abandon.ts')).abandon(context, id)),
   );
   addHistoryVerbs(verb, act);
+  addExportVerbs(program, act);
   const models = program
     .command('models')
     .description("a task's current model, its history and lineage")

@@ -5,7 +5,7 @@
  *   await engine.train(request, { signal });
  *
  * The checkpoint that comes back is one of ours, with the base's config and tokenizer, so that the tfjs engine loads what the
- * program trained. Limits: Llama's architecture (export.ts); a model that fits this process once in float32; it does not sample
+ * program trained. Limits: Llama, Mistral, Qwen2 and Qwen3 (export.ts); a model that fits this process once in float32; it does not sample
  * (see split.ts).
  */
 import { createWriteStream } from 'node:fs';
@@ -20,6 +20,8 @@ import { adapterShapes, initialAdapter } from '../tfjs/adapter.ts';
 import { BatchOrder, readRows } from '../tfjs/batches.ts';
 import { exportFolder } from '../tfjs/export.ts';
 import { parameterShapes } from '../tfjs/parameters.ts';
+import { hubConfig } from '../tfjs/pretrained/hub-config.ts';
+import { HUB_NAMES } from '../tfjs/pretrained/names.ts';
 import {
   exactTensors,
   readSafetensors,
@@ -130,6 +132,13 @@ async function writeWork(folder: string, request: TrainRequest, model: Checkpoin
   const { schedule, seed, adapter, dataPath, resume } = request;
   const at = (name: string) => path.join(folder, name);
   await mkdir(folder, { recursive: true });
+  const { family } = hubConfig(model.config, model.tokenizer);
+  // What comes back is read by our names.
+  if (Object.keys(HUB_NAMES[family]).length > 0)
+    throw new EngineError(
+      'CheckpointInvalid',
+      `a ${family} model is not trained by a command yet; give a Llama, Mistral or Qwen, or train it with the tfjs engine`,
+    );
   await exportFolder(model, at('base'));
   const rows = schedule.steps === 0 ? [] : await readRows(dataPath, openTokenizer(model.tokenizer), model.config);
   const order = new BatchOrder(rows, schedule.batchSize, seed);

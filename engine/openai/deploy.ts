@@ -20,6 +20,7 @@ import { call } from '../command/process.ts';
 import type { LocalCheckpoint } from '../engine.ts';
 import { EngineError } from '../engine.ts';
 import { readModel } from '../tfjs/adapter-file.ts';
+import { readAdapter } from '../tfjs/adapter-file.ts';
 import { exportAdapter, exportFolder } from '../tfjs/export.ts';
 import { exportGguf } from '../tfjs/pretrained/gguf-export.ts';
 import { hexOf } from './canary-records.ts';
@@ -127,7 +128,9 @@ function byAdapter(
   return {
     async put(model, signal) {
       if (model.base === undefined) return base();
-      const at = await exported(other, model, ({ path: file }, to) => exportAdapter(file, to));
+      const at = await exported(other, model, async ({ path: file, base: under }, to) =>
+        exportAdapter(await readAdapter(file, under!), to, under!.digest),
+      );
       const lora_name = servedName(model.digest);
       if (before !== undefined && before !== lora_name)
         // It may be gone with a server that was started again.

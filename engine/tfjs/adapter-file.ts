@@ -30,21 +30,33 @@ export const adaptedDigest = (adapter: string, base: string): string =>
   `sha256:${createHash('sha256').update(`${adapter}\n${base}\n`).digest('hex')}`;
 
 /** Writes an adapter: same factors, options and base ⇒ same bytes. Gives the digest of the adapted model. */
-export async function writeAdapter(
-  file: string,
-  adapter: { options: AdapterOptions; base: Checkpoint; tensors: ReadonlyMap<string, NamedTensor> },
-): Promise<string> {
+export async function writeAdapter(file: string, adapter: Adapter): Promise<string> {
   const base = weightsDigest(adapter.base.tensors.values());
   const metadata = AdapterMetadata.parse({ ...adapter.options, base });
   await writeSafetensors(file, { adapter: JSON.stringify(metadata) }, adapter.tensors.values());
   return adaptedDigest(weightsDigest(adapter.tensors.values()), base);
 }
 
-/** An adapter's factors as they stand in its file, and the digest of the weights it belongs on. */
-export async function readAdapter(file: string) {
-  const { metadata, tensors } = await readSafetensors(file);
-  const { base, ...options } = parseMetadata(file, metadata, 'adapter', AdapterMetadata);
-  return { base, options, tensors };
+/** An adapter beside the model it belongs on. */
+export interface Adapter {
+  base: Checkpoint;
+  options: AdapterOptions;
+  tensors: ReadonlyMap<string, NamedTensor>;
+}
+
+/** @throws EngineError CheckpointInvalid, naming the file, what is wrong and the cure. */
+export async function readAdapter(path: string, base: Pick<LocalCheckpoint, 'path'>): Promise<Adapter> {
+  const whole = await readCheckpoint(base.path);
+  const { metadata, tensors } = await readSafetensors(path);
+  const { base: wanted, ...options } = parseMetadata(path, metadata, 'adapter', AdapterMetadata);
+  const found = weightsDigest(whole.tensors.values());
+  if (found !== wanted) {
+    throw new EngineError(
+      'CheckpointInvalid',
+      `${path} is an adapter on the weights ${wanted}, but ${base.path} holds ${found}; give the base it was trained on`,
+    );
+  }
+  return { base: whole, options, tensors: exactTensors(path, tensors, adapterShapes(whole.config, options)) };
 }
 
 /**
@@ -53,15 +65,6 @@ export async function readAdapter(file: string) {
  */
 export async function readModel({ path, base }: Pick<LocalCheckpoint, 'path' | 'base'>): Promise<Checkpoint> {
   if (base === undefined) return readCheckpoint(path);
-  const whole = await readCheckpoint(base.path);
-  const { base: wanted, options, tensors } = await readAdapter(path);
-  const found = weightsDigest(whole.tensors.values());
-  if (found !== wanted) {
-    throw new EngineError(
-      'CheckpointInvalid',
-      `${path} is an adapter on the weights ${wanted}, but ${base.path} holds ${found}; give the base it was trained on`,
-    );
-  }
-  const factors = exactTensors(path, tensors, adapterShapes(whole.config, options));
-  return { ...whole, tensors: mergeAdapter(whole.tensors, { options, tensors: factors }) };
+  const adapter = await readAdapter(path, base);
+  return { ...adapter.base, tensors: mergeAdapter(adapter.base.tensors, adapter) };
 }

@@ -51,7 +51,8 @@ export const rules: Record<string, Rule> = {
   connection: { from: [config], why: 'how the server is reached and what it may read is known in one place' },
   report: { from: ['schemas', 'store'], why: 'a report is made from the archive, without a server' },
   cli: {
-    // The archive is a store; a plan (--dry-run, bad input told before anything starts) is what `resolve` would make of it.
+    // The archive is a store; a plan (--dry-run, bad input told before anything starts) is what `resolve` would make of it;
+    // a model that is exported is read from the archive and written in another form.
     from: [
       'schemas',
       'recipes',
@@ -59,6 +60,7 @@ export const rules: Record<string, Rule> = {
       'store',
       'tasks',
       'engine/models.ts',
+      'engine/tfjs/export.ts',
       'activities/resolve.ts',
       'activities/plan-fork.ts',
       'connection',

@@ -1,37 +1,37 @@
 /**
- * The decoder against transformers, for each family it claims: logits, greedy tokens and every gradient.
+ * The decoder against transformers, for each family it claims, loaded from the folder that save_pretrained wrote: logits, greedy
+ * tokens, every gradient, and those of an adapter.
  *
- *   npx vitest run --mode slow test/parity
+ *   npx vitest run --mode slow test/parity/families
  *
  * families.py makes the models and the reference, in the Python environment of the bench (bench/python.ts; gigabytes, the
  * first time). Rows stand alone there and padded in a batch here, so this holds padded and unpadded together too.
  */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { python } from '../../bench/python.ts';
+import { adapterLayout, frozenBlocks, type FrozenBlock } from '../../engine/tfjs/adapter.ts';
 import { assemble } from '../../engine/tfjs/batches.ts';
 import { Decoder } from '../../engine/tfjs/decoder.ts';
-import { flatten, parameterLayout, unflatten } from '../../engine/tfjs/layout.ts';
-import { parameterShapes } from '../../engine/tfjs/parameters.ts';
-import { free, read } from '../../engine/tfjs/raw.ts';
-import { exactTensors, readSafetensors } from '../../engine/tfjs/safetensors.ts';
-import type { NamedTensor } from '../../engine/tfjs/safetensors.ts';
+import { flatten, parameterLayout, unflatten, type Layout } from '../../engine/tfjs/layout.ts';
+import { importPretrained } from '../../engine/tfjs/pretrained/import.ts';
+import { HUB_NAMES, theirs, type Family } from '../../engine/tfjs/pretrained/names.ts';
+import { readCheckpoint, readSafetensors, type NamedTensor } from '../../engine/tfjs/safetensors.ts';
 import { TrainStep } from '../../engine/tfjs/step.ts';
-import { DecoderConfig, TrainSchedule } from '../../schemas/checkpoint.ts';
+import { TrainSchedule } from '../../schemas/checkpoint.ts';
+import { compare, readSaid, type Said } from './said.ts';
 
-interface Reference {
-  config: unknown;
-  prompts: number[][];
-  greedy: number[][];
-  gaps: number[][];
+interface Reference extends Said {
   rows: number[][];
   starts: number[];
   loss: number;
+  adapter: { rank: number; alpha: number; loss: number };
 }
+type Tensors = ReadonlyMap<string, NamedTensor>;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'startrail-parity-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -41,78 +41,89 @@ beforeAll(async () => {
 }, 30 * 60_000);
 
 async function load(name: string) {
-  const reference = JSON.parse(readFileSync(path.join(folder, `${name}.json`), 'utf8')) as Reference;
-  const config = DecoderConfig.parse(reference.config);
-  const file = path.join(folder, `${name}.safetensors`);
-  const tensors = exactTensors(file, (await readSafetensors(file)).tensors, parameterShapes(config));
-  const expected = (await readSafetensors(path.join(folder, `${name}.reference.safetensors`))).tensors;
-  return { config, tensors, expected, reference };
+  const stem = path.join(folder, name);
+  await importPretrained(stem, `${stem}.safetensors`);
+  const tensorsOf = async (what: string) =>
+    (await readSafetensors(`${stem}.${what}.safetensors`)).tensors as unknown as Tensors;
+  return { stem, model: await readCheckpoint(`${stem}.safetensors`), said: readSaid<Reference>(stem), tensorsOf };
 }
 
 const size = (a: Float32Array) => Math.sqrt(a.reduce((sum, x) => sum + x * x, 0));
 
-describe.each(['gpt2', 'gptj', 'llama', 'llama-grouped', 'mistral', 'qwen2', 'qwen3', 'qwen3-untied'])('%s', (name) => {
+/** Loss and mean gradient of the reference's rows, in one padded batch. */
+function gradientOf(layout: Layout, weights: Float32Array, { rows, starts }: Reference, frozen: FrozenBlock[] = []) {
+  const rates = { steps: 1, learningRate: 1e-9, warmupSteps: 0, decay: 'constant', batchSize: 6, clipNorm: 1e9 };
+  const zeros = () => new Float32Array(layout.size);
+  const step = new TrainStep(layout, TrainSchedule.parse(rates), { weights, first: zeros(), second: zeros() }, frozen);
+  const taught = rows.map((row, n) => ({ tokens: Int32Array.from(row), promptLength: starts[n]! }));
+  const batch = assemble(taught, 0);
+  const loss = step.run([batch], 0, 1e-9) / batch.targets.length;
+  // The first moment after one step is (1 − β₁) of the mean gradient.
+  const gradients = unflatten(
+    layout,
+    step.read().first.map((moment) => 10 * moment),
+  );
+  step.dispose();
+  return { loss, gradients };
+}
+
+/** The largest ‖Δ‖/‖g‖ of any tensor; fails above 1e-4. */
+function farthest(found: Iterable<NamedTensor>, expected: Tensors): number {
+  const whole = Math.hypot(...[...expected.values()].map(({ data }) => size(data)));
+  let [worst, count] = [0, 0];
+  for (const { name, data, shape } of found) {
+    const { data: wanted, shape: there } = expected.get(name)!;
+    expect(shape, name).toEqual(there);
+    const error = size(data.map((x, i) => x - wanted[i]!));
+    count++;
+    // Where nothing rotates, a key's bias learns rounding alone.
+    if (size(wanted) < 1e-6 * whole) expect(error, name).toBeLessThan(1e-6 * whole);
+    else worst = Math.max(worst, error / size(wanted));
+    if (size(wanted) >= 1e-6 * whole) expect(error / size(wanted), name).toBeLessThan(1e-4);
+  }
+  expect(count).toBe(expected.size);
+  return worst;
+}
+
+describe.each([
+  ...['gpt2', 'gpt2-untied', 'gptj', 'gptj-little-turn', 'llama', 'llama-grouped', 'llama-odd'],
+  ...['mistral', 'mistral-odd', 'qwen2', 'qwen2-untied', 'qwen3', 'qwen3-odd'],
+])('%s', (name) => {
   it('has the logits and the greedy tokens', async () => {
-    const { config, tensors, expected, reference } = await load(name);
-    const decoder = new Decoder({ config, tensors });
-    const slots = decoder.sizes.find((count) => count >= reference.prompts.length)!;
-    const prompts = Array.from({ length: slots }, (_, slot) => reference.prompts[slot] ?? []);
-    const { cache, result } = decoder.prefill(prompts, 8, 0, 'logits');
-    let said = read(result).slice() as Float32Array;
-    free(result);
-    const logits = expected.get('logits')!.data as Float32Array;
-    const worst = logits.reduce((most, value, i) => Math.max(most, Math.abs(value - said[i]!)), 0);
-    const running = new Set(reference.prompts.keys());
-    let same = 0;
-    for (let step = 0; step < reference.greedy[0]!.length; step++) {
-      const next = new Int32Array(slots);
-      for (const slot of reference.prompts.keys()) {
-        const own = said.subarray(slot * config.vocabSize, (slot + 1) * config.vocabSize);
-        next[slot] = own.indexOf(Math.max(...own));
-        if (!running.has(slot)) continue;
-        if (next[slot] === reference.greedy[slot]![step]) same++;
-        else {
-          expect(reference.gaps[slot]![step], `prompt ${slot}, token ${step}`).toBeLessThan(2e-3);
-          running.delete(slot);
-        }
-      }
-      const handle = decoder.step(cache, next, 'logits');
-      said = read(handle).slice() as Float32Array;
-      free(handle);
-    }
-    cache.close();
+    const { model, said, stem } = await load(name);
+    const decoder = new Decoder(model);
+    const { first, last, tokens } = await compare(decoder, said, stem, 8);
     decoder.close();
-    console.log(`${name}: logits differ by at most ${worst.toExponential(1)}; ${same} greedy tokens equal`);
+    const worst = Math.max(first, last);
+    console.log(`${name}: logits differ by at most ${worst.toExponential(1)}; ${tokens} greedy tokens equal`);
     expect(worst).toBeGreaterThan(0);
     expect(worst).toBeLessThan(1e-3);
-    expect(same).toBeGreaterThan(reference.prompts.length * 32);
+    expect(tokens).toBeGreaterThan(said.prompts.length * 32);
   });
 
   it('has the loss and every gradient', async () => {
-    const { config, tensors, expected, reference } = await load(name);
-    const layout = parameterLayout(config);
-    const rates = { steps: 1, learningRate: 1e-9, warmupSteps: 0, decay: 'constant', batchSize: 6, clipNorm: 1e9 };
-    const zeros = () => new Float32Array(layout.size);
-    const start = { weights: flatten(layout, tensors), first: zeros(), second: zeros() };
-    const step = new TrainStep(layout, TrainSchedule.parse(rates), start);
-    const rows = reference.rows.map((row, n) => ({ tokens: Int32Array.from(row), promptLength: reference.starts[n]! }));
-    const loss = step.run([assemble(rows, 0)], 0, 1e-9);
-    // The first moment after one step is (1 − β₁) of the mean gradient.
-    const gradients = unflatten(layout, step.read().first);
-    step.dispose();
-    expect(Math.abs(loss / reference.loss - 1)).toBeLessThan(1e-5);
-    const whole = Math.hypot(...[...tensors.keys()].map((key) => size((expected.get(key) as NamedTensor).data)));
-    let worst = 0;
-    for (const key of tensors.keys()) {
-      const wanted = (expected.get(key) as NamedTensor).data;
-      const error = size(gradients.get(key)!.data.map((x, i) => 10 * x - wanted[i]!));
-      // Where nothing rotates, a key's bias learns rounding alone.
-      if (size(wanted) < 1e-6 * whole) expect(error, key).toBeLessThan(1e-6 * whole);
-      else {
-        worst = Math.max(worst, error / size(wanted));
-        expect(error / size(wanted), key).toBeLessThan(1e-4);
-      }
-    }
+    const { model, said, tensorsOf } = await load(name);
+    const layout = parameterLayout(model.config);
+    const { loss, gradients } = gradientOf(layout, flatten(layout, model.tensors), said);
+    expect(Math.abs(loss / said.loss - 1)).toBeLessThan(1e-5);
+    const family = name.split('-')[0] as Family;
+    const worst = farthest(theirs(HUB_NAMES[family], gradients.values()), await tensorsOf('gradients'));
     console.log(`${name}: gradients differ by at most ${worst.toExponential(1)} of their norm`);
   });
+});
+
+it('reads a model in several files', () => {
+  expect(
+    readdirSync(path.join(folder, 'llama-odd')).filter((file) => file.endsWith('.safetensors')).length,
+  ).toBeGreaterThan(1);
+});
+
+it.each(['llama-grouped', 'qwen3'])('an adapter on %s has the loss and every gradient', async (name) => {
+  const { model, said, tensorsOf } = await load(name);
+  const layout = adapterLayout(model.config, { rank: said.adapter.rank, alpha: said.adapter.alpha });
+  const weights = flatten(layout, await tensorsOf('factors'));
+  const { loss, gradients } = gradientOf(layout, weights, said, frozenBlocks(layout, model.tensors));
+  expect(Math.abs(loss / said.adapter.loss - 1)).toBeLessThan(1e-5);
+  const worst = farthest(gradients.values(), await tensorsOf('factor-gradients'));
+  console.log(`${name}: the adapter's gradients differ by at most ${worst.toExponential(1)} of their norm`);
 });

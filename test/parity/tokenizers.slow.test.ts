@@ -30,7 +30,7 @@ interface Row {
 }
 
 async function peer(file: string, rows: readonly object[]): Promise<Row[]> {
-  const program = fileURLToPath(new URL('tokenize.py', import.meta.url));
+  const program = fileURLToPath(new URL('ids.py', import.meta.url));
   const child = spawn(interpreter as string, [program, file], { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin.end(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   const lines = (await text(child.stdout)).trim().split('\n');

@@ -10,14 +10,26 @@
 import { open, rename } from 'node:fs/promises';
 import type { DecoderConfig, TokenizerSpec } from '../../../schemas/checkpoint.ts';
 import { EngineError } from '../../engine.ts';
-import { onlyLlama } from '../export.ts';
 import type { Checkpoint } from '../safetensors.ts';
 import type { Json } from './config.ts';
 import { CONTROL, NORMAL, PRE_TOKENIZERS, UNUSED, USER_DEFINED } from './gguf-model.ts';
-import { GGUF_NAMES, placeOf, theirs } from './names.ts';
+import { GGUF_NAMES, inGguf, placeOf } from './names.ts';
 
 const ALIGNMENT = 32;
 const F32 = 0;
+
+/** What Llama's architecture has words for. */
+const LLAMA = ['vocabSize', 'dModel', 'layers', 'heads', 'kvHeads', 'dFF', 'context', 'ropeTheta', 'normEpsilon'];
+
+function onlyLlama({ activation, tiedEmbeddings: _, ...config }: DecoderConfig): void {
+  const others = Object.keys(config).filter((key) => !LLAMA.includes(key));
+  const strange = [...(activation === 'swiglu' ? [] : [`activation ${activation}`]), ...others];
+  if (strange.length > 0)
+    throw new EngineError(
+      'CheckpointInvalid',
+      `a model with ${strange.join(', ')} has no form that llama.cpp loads as Llama; give model.activation swiglu, or train and sample it with the tfjs engine`,
+    );
+}
 
 /** @throws EngineError CheckpointInvalid, naming what llama.cpp has no word for. */
 export async function exportGguf({ config, tokenizer, tensors }: Checkpoint, file: string): Promise<void> {
@@ -40,7 +52,7 @@ export async function exportGguf({ config, tokenizer, tensors }: Checkpoint, fil
   try {
     await handle.writeFile(toAlignment(Buffer.concat(head)));
     for (const { place, shape, data } of placed) {
-      const { buffer, byteOffset, byteLength } = theirs(place, data, shape, headWidth);
+      const { buffer, byteOffset, byteLength } = inGguf(place, data, shape, headWidth);
       await handle.writeFile(toAlignment(Buffer.from(buffer, byteOffset, byteLength)));
     }
     await handle.sync();

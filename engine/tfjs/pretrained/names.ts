@@ -4,8 +4,10 @@
  *   const place = placeOf(HUB_NAMES.gpt2, 'model.layers.3.self_attn.k_proj.weight');
  *   // { name: 'transformer.h.3.attn.c_attn.weight', transposed: true, third: 1 }
  *
- * One table for each format. Names without an entry are the same on both sides (the Hub's Llama is ours).
+ * One table for each format, read in both directions (`ours`, `theirs`). Names without an entry are the same on both sides (the Hub's Llama is ours).
  */
+
+import type { NamedTensor } from '../safetensors.ts';
 
 export interface Place {
   name: string;
@@ -146,6 +148,31 @@ export function ours(
   return values;
 }
 
+/** The tensors as they stand there, of one set of ours: the inverse of `ours` for places on the Hub. */
+export function theirs(names: Names, tensors: Iterable<NamedTensor>): NamedTensor[] {
+  const made = new Map<string, NamedTensor>();
+  for (const { name, shape, data } of tensors) {
+    const place = placeOf(names, name);
+    const { transposed, third } = place;
+    if (!transposed && third === undefined) {
+      made.set(place.name, { name: place.name, shape, data });
+      continue;
+    }
+    const there = shapeThere(place, shape);
+    const whole = made.get(place.name)?.data ?? new Float32Array(there.reduce((product, side) => product * side, 1));
+    made.set(place.name, { name: place.name, shape: there, data: whole });
+    if (!transposed) {
+      whole.set(data, third! * data.length);
+      continue;
+    }
+    const [outputs, inputs] = shape as [number, number];
+    const columns = there[1]!;
+    for (let o = 0; o < outputs; o++)
+      for (let i = 0; i < inputs; i++) whole[i * columns + (third ?? 0) * outputs + o] = data[o * inputs + i]!;
+  }
+  return [...made.values()];
+}
+
 /** Where a row of llama.cpp's order comes from for it to stand in ours: halves of a head for neighbours. */
 function halved(row: number, headWidth: number): number {
   const within = row % headWidth;
@@ -167,6 +194,6 @@ function rowsMoved(
   return moved;
 }
 
-/** A tensor of ours as it stands there: the other way round from `ours`. Llama's places alone. */
-export const theirs = ({ interleaved }: Place, values: Float32Array, shape: readonly number[], headWidth: number) =>
+/** A tensor of ours as it stands in a GGUF file: the other way round from `ours`. Llama's places alone. */
+export const inGguf = ({ interleaved }: Place, values: Float32Array, shape: readonly number[], headWidth: number) =>
   interleaved ? rowsMoved(values, shape[0]!, (row) => [row, halved(row, headWidth)]) : values;
