@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { homePaths, readOwner } from '../../cli/home.ts';
 import { RunDocument } from '../../schemas/run.ts';
 import { createLocalStore } from '../../store/local.ts';
+import { SEARCH_ATTRIBUTES } from '../../schemas/search-attributes.ts';
 import { cleanUp, startProgram, tempHome, until } from '../cli/fixture/process.ts';
 import { findBrowser, NO_BROWSER, openBrowser } from './browser.ts';
 
@@ -43,6 +44,7 @@ describe.skipIf(executable === undefined)("Temporal's UI", () => {
   const home = tempHome();
 
   beforeAll(async () => {
+    process.env.STARTRAIL_SEARCH_ATTRIBUTES = '1';
     startProgram(home, 'up');
     const owner = await until('an owner that is ready', 90_000, () => {
       const found = readOwner(homePaths(home));
@@ -50,15 +52,23 @@ describe.skipIf(executable === undefined)("Temporal's UI", () => {
     });
     ui = `${owner.ui}/namespaces/default/workflows`;
     browser = await openBrowser(executable as string);
-    page = await browser.newPage({ viewport: { width: 1400, height: 1200 } });
+    page = await browser.newPage({ viewport: { width: 1500, height: 1200 } });
+    // The UI keeps its columns in the browser.
+    const labels = ['Status', 'Workflow ID', ...Object.keys(SEARCH_ATTRIBUTES), 'Start'];
+    const columns = JSON.stringify({ default: labels.map((label) => ({ label })) });
+    await page.addInitScript(
+      `window.localStorage.setItem('namespace-workflow-table-columns', ${JSON.stringify(columns)});`,
+    );
   }, 120_000);
   afterAll(async () => {
     await browser?.close();
     await cleanUp();
   }, 60_000);
 
-  const shoot = async (name: string) => {
-    if (shots) await page.screenshot({ path: path.join(shots, `${name}.png`) });
+  /** `height`: the upper part alone, where what is below names the folder that this checkout happens to lie in. */
+  const shoot = async (name: string, height = 1200) => {
+    if (shots && name !== 'start-bad-input')
+      await page.screenshot({ path: path.join(shots, `${name}.png`), clip: { x: 0, y: 0, width: 1500, height } });
   };
 
   /** Fills in the form "Start Workflow" as a person would. */
@@ -76,14 +86,14 @@ describe.skipIf(executable === undefined)("Temporal's UI", () => {
   }
 
   /** The page of a workflow, once it shows this text. */
-  async function shows(id: string, text: string, timeout: number): Promise<void> {
+  async function shows(id: string, text: string | RegExp, timeout: number): Promise<void> {
     await page.goto(`${ui}/${encodeURIComponent(id)}`);
     await page.getByText(text).first().waitFor({ timeout });
   }
 
   test('starts a run from plain JSON, which trains, and shows each iteration on a line of its own', async () => {
     await startInUi('from-the-ui', SMALL);
-    await shows('from-the-ui', 'Running', 20_000);
+    await shows('from-the-ui', /^(Running|Completed)$/, 20_000);
     await shows('from-the-ui', 'Completed', 180_000);
     const store = await createLocalStore(path.join(home, 'store'));
     const run = RunDocument.parse(await store.getName('runs/from-the-ui'));
@@ -92,9 +102,11 @@ describe.skipIf(executable === undefined)("Temporal's UI", () => {
       [0, 0],
       [1, 40],
     ]);
-    await shoot('run');
     await page.goto(ui);
     await page.getByText('from-the-ui/iteration-001').first().waitFor({ timeout: 20_000 });
+    const row = page.locator('tr', { hasText: /from-the-ui(?!\/)/ });
+    for (const text of ['star', 'addition', 'done', '1'])
+      await row.first().getByText(text, { exact: true }).first().waitFor({ timeout: 20_000 });
     await shoot('runs');
     await shows('from-the-ui/iteration-001', 'Completed', 20_000);
     await shoot('iteration');
@@ -107,7 +119,7 @@ describe.skipIf(executable === undefined)("Temporal's UI", () => {
     await page.getByText('InvalidInput').first().waitFor({ timeout: 10_000 });
     expect(await page.locator('main').innerText()).toContain('seed: Invalid input: expected number, received string');
     expect(Date.now() - began).toBeLessThan(20_000);
-    await shoot('failed-start');
+    await shoot('failed-start', 462);
     await page.goto(`${ui}?query=${encodeURIComponent('ExecutionStatus="Running"')}`);
     await page.getByText('No Workflows', { exact: false }).first().waitFor({ timeout: 10_000 });
   });
