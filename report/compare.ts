@@ -56,7 +56,8 @@ export function formOf(document: RunDocument): string {
   const recipe = document.resolved?.recipe;
   const scored = recipe?.stop.plateau.split('.')[0] ?? '';
   const changed = bestOf(document)?.changed[`stages.${scored}.with.prompt`];
-  return String(changed ?? recipe?.stages[scored]?.with?.prompt ?? 'shots');
+  const form = changed ?? recipe?.stages[scored]?.with?.prompt;
+  return typeof form === 'string' ? form : 'shots';
 }
 
 /** Why runs can't be held against the first, in a sentence; null where they can. Pure. */

@@ -63,7 +63,7 @@ export const stageInput = (
     inputs,
     carried: of.carried,
     shard,
-  }) as unknown as StageInput;
+  });
 
 type AnyStage = (input: StageInput) => Promise<StageOutput>;
 
