@@ -52,18 +52,17 @@ export const stageInput = (
   stage: Recipe['stages'][string],
   inputs: Piece,
   shard: { index: number; count: number },
-): StageInput =>
-  ({
-    run: of.resolved.context,
-    iteration: of.n,
-    attempt: of.attempt,
-    stage: name,
-    kind: stage.use,
-    options: stage.with ?? {},
-    inputs,
-    carried: of.carried,
-    shard,
-  });
+): StageInput => ({
+  run: of.resolved.context,
+  iteration: of.n,
+  attempt: of.attempt,
+  stage: name,
+  kind: stage.use,
+  options: stage.with ?? {},
+  inputs,
+  carried: of.carried,
+  shard,
+});
 
 type AnyStage = (input: StageInput) => Promise<StageOutput>;
 
