@@ -16,7 +16,6 @@ import { EngineError, type EngineControl } from './engine.ts';
 import type { DecoderConfig } from '../schemas/checkpoint.ts';
 import { fromPortable } from './messages.ts';
 import type { PortableError } from './messages.ts';
-import { inspectPretrained } from './tfjs/pretrained/import.ts';
 import { withoutSecrets } from '../schemas/environment.ts';
 
 /** Names and places of the models in a folder; none where there is no such folder. */
@@ -102,7 +101,11 @@ export async function openModels(folder: string): Promise<Models> {
   };
   return {
     names: [...models.keys()],
-    inspect: async (name) => ({ config: await inspectPretrained(place(name)), files: await filesOf(name) }),
+    inspect: async (name) => {
+      // Loaded late: most runs name no model, and every command line would wait for the tokenizers.
+      const { inspectPretrained } = await import('./tfjs/pretrained/import.ts');
+      return { config: await inspectPretrained(place(name)), files: await filesOf(name) };
+    },
     import: (name, outputPath, { signal }) => importInChild(place(name), outputPath, signal),
   };
 }
