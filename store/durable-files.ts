@@ -140,6 +140,8 @@ export class DurableFiles {
       return await work();
     } catch (error) {
       const found = errno(error);
+      // It may have gone between the look above and the work.
+      if (found === 'ENOENT' && mode === 'write') await this.mustStand();
       const code = found === undefined ? undefined : (mode === 'write' ? WRITE_CODES : READ_CODES)[found];
       if (error instanceof StoreError || code === undefined) throw error;
       const cause = (error as Error).message;
@@ -163,7 +165,9 @@ export class DurableFiles {
     }
   }
 
+  /** Makes `folder` durably, with its parents; never the store's own folder again once that was opened (see `mustStand`). */
   async ensureFolder(folder: string): Promise<void> {
+    if (this.mark !== undefined) return this.ensureBelow(folder);
     const first = await this.fs.mkdir(folder, { recursive: true });
     if (first === undefined) return;
     for (let parent = path.dirname(folder); parent.length >= path.dirname(first).length;) {
@@ -171,6 +175,19 @@ export class DurableFiles {
       if (parent === path.dirname(parent)) break;
       parent = path.dirname(parent);
     }
+  }
+
+  /** Part by part from the leaf up: a recursive mkdir would make a folder that went away this very moment anew, and empty. */
+  private async ensureBelow(folder: string): Promise<void> {
+    try {
+      await this.fs.mkdir(folder);
+    } catch (error) {
+      if (errno(error) === 'EEXIST') return;
+      if (errno(error) !== 'ENOENT' || path.dirname(folder) === this.folder) throw error;
+      await this.ensureBelow(path.dirname(folder));
+      return this.ensureBelow(folder);
+    }
+    await this.syncFolder(path.dirname(folder));
   }
 
   /** Makes the folder's entries durable, not only the files' bytes. */

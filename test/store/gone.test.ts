@@ -1,7 +1,8 @@
-import { cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type FileSystem, realFileSystem } from '../../store/durable-files.ts';
 import { createLocalStore } from '../../store/local.ts';
 
 let folder: string;
@@ -29,6 +30,37 @@ describe('a store whose folder goes away under an open store', () => {
     }).not.toThrow();
     expect((await store.read(digest)).toString()).toBe('kept');
     await store.put('more');
+  });
+
+  it('is told as that whenever it goes, and what was begun leaves nothing in its place', async () => {
+    const away = `${location}.away`;
+    await createLocalStore(location);
+    let calls = 0;
+    for (let at = 1; at === 1 || calls >= at - 1; at++) {
+      calls = Number.NEGATIVE_INFINITY; // opening does not count
+      const store = await createLocalStore(location, goingAt(at));
+      calls = 0;
+      const written = await store
+        .put(`row ${at}`)
+        .then(() => store.replaceName('runs/a', { at }).then(() => 'written', String), String);
+      if (existsSync(away)) {
+        expect(existsSync(location), `call ${at}`).toBe(false);
+        renameSync(away, location);
+      }
+      expect(written, `call ${at}`).toMatch(/^written$|is gone: put the folder back/);
+    }
+    expect(calls).toBeGreaterThan(15);
+
+    function goingAt(at: number): FileSystem {
+      return new Proxy(realFileSystem, {
+        get(target, name: keyof FileSystem) {
+          return (...args: unknown[]) => {
+            if (++calls === at) renameSync(location, away);
+            return (target[name] as (...args: unknown[]) => Promise<unknown>)(...args);
+          };
+        },
+      });
+    }
   });
 
   it('comes back from a copy too', async () => {
