@@ -4,7 +4,7 @@
  */
 import { Problem } from '../schemas/problem.ts';
 import { readRows, RowsWriter } from '../store/rows.ts';
-import { drawProblems } from '../tasks/draw.ts';
+import { drawProblems, shuffleGold } from '../tasks/draw.ts';
 import { drawWithNew } from '../tasks/source.ts';
 import type { Dependencies } from './dependencies.ts';
 import { taskOfRun } from './problem-source.ts';
@@ -29,7 +29,7 @@ export const draw = (deps: Dependencies) =>
       ({ drawn, fresh: drawnNew } = found);
     } else drawn = drawProblems(seen, parameters, { count, seed });
     const rows = new RowsWriter(deps.store);
-    for (const problem of drawn) await rows.add(problem);
+    for (const problem of options.gold === 'shuffled' ? shuffleGold(drawn, seed) : drawn) await rows.add(problem);
     return {
       outputs: { problems: (await rows.finish()).ref },
       tokens: 0,

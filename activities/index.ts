@@ -7,6 +7,7 @@ import { draw } from './draw.ts';
 import { evaluate } from './evaluate.ts';
 import { fineTune } from './fine-tune.ts';
 import { fork } from './fork.ts';
+import { gather } from './gather.ts';
 import { gate, gateQueue, nightFailed } from './gate.ts';
 import { generate } from './generate.ts';
 import { beating } from './heartbeat.ts';
@@ -32,6 +33,7 @@ export function createActivities(deps: Dependencies) {
     rationalize: rationalize(deps),
     verify: verify(deps),
     select: select(deps),
+    gather: gather(deps),
     unfiltered: unfiltered(deps),
     answers: answers(deps),
     import: importModel(deps),

@@ -5,6 +5,7 @@
  * that gives other bits. (A replay that the memo answers whole needs no engine.)
  */
 import type { Model } from '../schemas/checkpoint.ts';
+import type { Rows } from '../schemas/port-values.ts';
 import type { ReplayInput } from '../schemas/replay.ts';
 import type { ResolvedRun } from '../schemas/run.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -17,6 +18,7 @@ export interface Recalled {
   /** What came into the iteration. */
   model: Model | null;
   base: Model | null;
+  kept?: Rows;
   attempt: number;
   /** Options that had been changed for it alone. */
   changed: Record<string, unknown>;
@@ -64,6 +66,7 @@ export const recall =
         },
         model: before?.model ?? null,
         base: input.iteration === 0 ? null : (base?.model ?? null),
+        ...(before?.kept && { kept: before.kept }),
         attempt: record.attempt,
         changed: record.changed,
         ...(rolledBackTo !== undefined && { rolledBackTo }),

@@ -182,6 +182,8 @@ export async function writeSources(
 /** The graph that makes iteration 0: a base trained from scratch on the seed triples, or imported, and its evaluation in the recipe's form. */
 export function prepareRecipe(filled: Filled, pretrained: boolean): Recipe {
   const scored = filled.recipe.stop.plateau.split('.')[0] as string;
+  // What is to be evaluated again has to have been evaluated once.
+  const { again: _, ...evaluation } = filled.recipe.stages[scored]?.with ?? {};
   return {
     id: 'prepare',
     source: '',
@@ -192,7 +194,7 @@ export function prepareRecipe(filled: Filled, pretrained: boolean): Recipe {
       [scored]: {
         use: 'evaluate',
         in: { model: 'base', dev: '$dev', test: '$test' },
-        with: filled.recipe.stages[scored]?.with ?? {},
+        with: evaluation,
       },
     },
     carry: { model: 'base' },

@@ -19,6 +19,8 @@ export interface SealInput {
   ledger: Written;
   judged: Rows[];
   examples: Rows[];
+  /** Carried to the next iteration. */
+  kept?: Rows | undefined;
   scores: ScoreShard[];
   model: Model;
   seconds: Record<string, number>;
@@ -39,7 +41,7 @@ const talliesOf = (scores: ScoreShard[], split: 'dev' | 'test'): Record<string, 
 
 /** What a run carries of a sealed iteration. Pure. */
 export function summaryOf(record: IterationRecord, ref: ArtifactRef): IterationSummary {
-  const { n, drawn, ledger, soundShare, dev, accuracy, seconds, model, carried, rolledBackTo, spent } = record;
+  const { n, drawn, ledger, soundShare, dev, accuracy, seconds, model, carried, kept, rolledBackTo, spent } = record;
   return {
     n,
     drawn,
@@ -53,6 +55,7 @@ export function summaryOf(record: IterationRecord, ref: ArtifactRef): IterationS
     seconds: Object.values(seconds).reduce((sum, one) => sum + one, 0),
     model,
     carried,
+    ...(kept && { kept }),
     record: ref,
     ...(rolledBackTo !== undefined && { rolledBackTo }),
     ...(spent && { spent }),
@@ -83,6 +86,7 @@ export const seal =
         judged: input.judged.flatMap((one) => one.shards),
         scores: input.scores.map(({ split, judged: of }) => ({ split, judged: of })),
         examples: input.examples.flatMap((one) => one.shards),
+        ...(input.kept && { kept: input.kept }),
         tokens: input.tokens,
         shards: input.shards,
         ...(input.stages && { stages: input.stages }),

@@ -13,6 +13,7 @@ import type { Names } from './registry.ts';
 export interface RunOptions {
   task?: string;
   recipe?: string;
+  control?: string;
   iterations?: number;
   seed?: number;
   shardSize?: number;
@@ -60,8 +61,8 @@ export function runIdArgument(text: string): string {
 
 const bad = (message: string, details: unknown = null) => new CliError(EXIT.input, 'InvalidInput', message, details);
 
-function unknownName(kind: string, found: string, choices: string[]): CliError {
-  const near = nearest(found, choices);
+function unknownName(kind: string, found: string, choices: string[], unlisted: string[] = []): CliError {
+  const near = nearest(found, [...choices, ...unlisted]);
   return bad(
     `there is no ${kind} '${found}'${near === undefined ? '.' : `; did you mean '${near}'?`} There are: ${choices.join(', ')}`,
     { field: kind, found, nearest: near ?? null, allowed: choices },
@@ -88,9 +89,21 @@ function readFile(file: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
+const isRecipe = (id: string, { recipes, controls }: Names): boolean => recipes.includes(id) || controls.includes(id);
+
+/** `--control unfiltered` of `star` is the recipe `star-unfiltered`. */
+function controlId(recipe: RunInput['recipe'], control: string, { controls }: Names): string {
+  if (typeof recipe !== 'string')
+    throw bad('--control wants a recipe that ships; of one in a file, write the control as a file of its own');
+  const id = `${recipe}-${control}`;
+  const own = controls.filter((one) => one.startsWith(`${recipe}-`)).map((one) => one.slice(recipe.length + 1));
+  if (!controls.includes(id)) throw unknownName(`control of ${recipe}`, control, own);
+  return id;
+}
+
 /** What the first argument means, before options go over it. */
 function target(name: string, options: RunOptions, names: Names): Record<string, unknown> {
-  if (names.recipes.includes(name)) {
+  if (isRecipe(name, names)) {
     if (options.recipe !== undefined && options.recipe !== name)
       throw bad(`'${name}' and --recipe ${options.recipe} contradict each other`);
     return { recipe: name };
@@ -101,7 +114,7 @@ function target(name: string, options: RunOptions, names: Names): Record<string,
     return { task: name };
   }
   if (/\.json$|[/\\]/.test(name)) return readFile(name);
-  throw unknownName('recipe or task', name, [...names.recipes, ...names.tasks]);
+  throw unknownName('recipe or task', name, [...names.recipes, ...names.tasks], names.controls);
 }
 
 /** Throws InvalidInput (exit 2) naming the field, what was found and what is allowed. */
@@ -145,8 +158,9 @@ export function runInput(name: string, options: RunOptions, names: Names): RunIn
     throw bad(issues.map((issue) => `${issue.field}: ${issue.message}`).join('; '), issues);
   }
   const input = parsed.data;
-  if (typeof input.recipe === 'string' && !names.recipes.includes(input.recipe))
-    throw unknownName('recipe', input.recipe, names.recipes);
+  if (options.control !== undefined) input.recipe = controlId(input.recipe, options.control, names);
+  if (typeof input.recipe === 'string' && !isRecipe(input.recipe, names))
+    throw unknownName('recipe', input.recipe, names.recipes, names.controls);
   if (!names.tasks.includes(input.task)) throw unknownName('task', input.task, names.tasks);
   return input;
 }

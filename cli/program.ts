@@ -65,6 +65,7 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     .argument('<what>', 'a recipe, a task, or a JSON file with a run input or a recipe')
     .option('--task <id>', 'the task, where a recipe is named (addition)')
     .option('--recipe <id>', 'the recipe, where a task is named (star)')
+    .option('--control <name>', 'that control of the recipe, e.g. unfiltered (recipes/controls.ts)')
     .option('--iterations <n>', 'at most so many iterations', integer(0))
     .option('--seed <n>', 'same seed, same run (1)', integer(0))
     .option('--shard-size <n>', 'problems a shard; changes no result', integer(1))

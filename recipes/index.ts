@@ -1,19 +1,33 @@
-/** The recipes that ship. A method is a file: add one here and it can be run by its name. */
+/**
+ * The recipes that ship, and the controls of each (recipes/controls.ts). A method is a file: add one here and it can be run by
+ * its name.
+ */
 import type { Recipe } from '../schemas/recipe.ts';
+import { controlOf, controlsFor } from './controls.ts';
 import directFineTune from './direct-fine-tune.ts';
+import expertIteration from './expert-iteration.ts';
 import fewShotCot from './few-shot-cot.ts';
 import fewShotDirect from './few-shot-direct.ts';
+import restEm from './rest-em.ts';
+import rft from './rft.ts';
 import seedsOnly from './seeds-only.ts';
 import starPaper from './star-paper.ts';
+import starSampled from './star-sampled.ts';
 import starWithoutHints from './star-without-hints.ts';
-import starUnfiltered from './star-unfiltered.ts';
 import star from './star.ts';
 
-const recipes = new Map<string, Recipe>(
-  [star, starWithoutHints, starUnfiltered, seedsOnly, starPaper, fewShotDirect, fewShotCot, directFineTune].map(
-    (recipe) => [recipe.id, recipe],
-  ),
+const shipped = [star, starWithoutHints, starSampled, starPaper, rft, restEm, expertIteration].concat([
+  seedsOnly,
+  fewShotDirect,
+  fewShotCot,
+  directFineTune,
+]);
+const recipes = new Map<string, Recipe>(shipped.map((recipe) => [recipe.id, recipe]));
+const controls = new Map<string, Recipe>(
+  shipped.flatMap((recipe) => controlsFor(recipe).map((name) => [`${recipe.id}-${name}`, controlOf(recipe, name)])),
 );
 
-export const recipeById = (id: string): Recipe | undefined => recipes.get(id);
+export const recipeById = (id: string): Recipe | undefined => recipes.get(id) ?? controls.get(id);
 export const recipeIds = (): string[] => [...recipes.keys()];
+/** e.g. `star-unfiltered`: each control of each recipe that ships. */
+export const controlIds = (): string[] => [...controls.keys()];

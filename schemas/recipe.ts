@@ -54,7 +54,8 @@ export const Recipe = z.strictObject({
   id: Id,
   source: z.string().default(''),
   stages: z.record(z.string().regex(/^[a-zA-Z][\w-]*$/), RecipeStage),
-  carry: z.strictObject({ model: Ref }),
+  /** What `$model` and `$kept` stand for in the next iteration. */
+  carry: z.strictObject({ model: Ref, kept: Ref.optional() }),
   stop: StopRule,
   /** Absent: the default; in a run that was resolved before it stood here, no limit. */
   judging: Judging.optional(),
@@ -162,6 +163,15 @@ export function checkRecipe(recipe: Recipe): RecipeProblem[] {
       'carry.model',
       `${recipe.id} › carry.model reads ${recipe.carry.model}; needs 'model'.${suggest('model', recipe.carry.model)}`,
     );
+  const { kept } = recipe.carry;
+  if (kept !== undefined && portTypeOf(recipe, kept) !== 'examples')
+    say('carry.kept', `${recipe.id} › carry.kept reads ${kept}; needs 'examples'.${suggest('examples', kept)}`);
+  const readers = Object.entries(recipe.stages).filter(([, stage]) => Object.values(stage.in).flat().includes('$kept'));
+  if (kept === undefined && readers.length > 0)
+    say(
+      'carry.kept',
+      `${recipe.id} › ${readers[0]?.[0]} reads $kept, but carry.kept names nothing that would be kept.`,
+    );
   const scored = recipe.stop.plateau.split('.')[0] as string;
   if (own(recipe.stages, scored)?.use !== 'evaluate')
     say('stop.plateau', `${recipe.id} › stop.plateau names ${scored}; needs an 'evaluate' stage.`);
@@ -221,7 +231,7 @@ export function defineRecipe<const S extends Record<string, { use: StageKind; in
   id: string;
   source: string;
   stages: S & Checked<S>;
-  carry: { model: RefsOf<S, 'model'> };
+  carry: { model: RefsOf<S, 'model'>; kept?: RefsOf<S, 'examples'> };
   stop: z.input<typeof StopRule>;
   judging?: z.input<typeof Judging>;
 }): Recipe {

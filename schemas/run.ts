@@ -153,6 +153,8 @@ export const IterationRecord = z.strictObject({
   scores: z.array(ScoreShard.omit({ byStratum: true })),
   /** The training rows. */
   examples: z.array(ArtifactRef),
+  /** What the next iteration finds as `$kept`; only where the recipe carries some. */
+  kept: Rows.optional(),
   tokens: z.record(z.string(), z.number()),
   shards: z.strictObject({ reused: z.int(), redone: z.int() }),
   /** The same by stage; absent in records of before it stood here. */
@@ -184,6 +186,7 @@ export const IterationSummary = z.strictObject({
   seconds: z.number(),
   model: Model,
   carried: z.boolean(),
+  kept: Rows.optional(),
   record: ArtifactRef,
   rolledBackTo: z.int().nonnegative().optional(),
   spent: Spent.optional(),

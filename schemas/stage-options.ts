@@ -25,6 +25,14 @@ export const samplingOptions = {
   topP: z.number().gt(0).max(1).default(1),
 };
 
+/** Which right rationales of one problem are trained on; the first stands, in the order of the inputs. */
+export const keptOptions = {
+  /** At most so many of one problem; null = all. */
+  perProblem: z.int().min(1).nullable().default(null),
+  /** Equal completions count once; `steps`: those that take the same steps (the task's `sameSteps`) do. */
+  dedup: z.union([z.boolean(), z.literal('steps')]).default(true),
+};
+
 /** Steps of iteration n: first · growth^(n−1) + add · (n−1), rounded down, at most `cap`. */
 export const StepRule = z.strictObject({
   first: z.int().nonnegative(),

@@ -8,7 +8,7 @@ import { Digest } from './artifact.ts';
 import type { Model } from './checkpoint.ts';
 import { DatasetSnapshot, ProblemSnapshot } from './problem.ts';
 import type { Comparison } from './comparison.ts';
-import { EvaluationPrompt, samplingOptions, trainingOptions } from './stage-options.ts';
+import { EvaluationPrompt, keptOptions, samplingOptions, trainingOptions } from './stage-options.ts';
 import type { FreshModel, PretrainedModel, ScoreShard, Slice } from './port-values.ts';
 
 /** What may flow through a port. A judged row's type is its verdict, so only right rationales can reach training. */
@@ -38,6 +38,8 @@ export const SOURCES = {
   $model: 'model',
   /** The run's base, made once by `prepare`. */
   $base: 'model',
+  /** What the iteration before carried as `kept`; no rows in the first, or where the recipe carries none. */
+  $kept: 'examples',
   /** What the base is made of, an untrained or a pretrained model; only `prepare` starts from it. */
   $fresh: 'model',
 } as const satisfies Record<`$${string}`, PortType>;
@@ -71,6 +73,8 @@ export const STAGES = {
     options: z.strictObject({
       /** Problems an iteration, shared evenly by the strata; a stratum with fewer is taken whole. */
       count: z.int().min(1).max(100_000_000).default(1000),
+      /** A control: `shuffled` gives every problem the gold answer of another one drawn with it. */
+      gold: z.literal('shuffled').optional(),
     }),
   },
   generate: {
@@ -111,12 +115,15 @@ export const STAGES = {
     outputs: { examples: 'examples' },
     main: 'examples',
     queue: 'control',
-    options: z.strictObject({
-      /** At most this many rationales of one problem; null = all. */
-      perProblem: z.int().min(1).nullable().default(null),
-      /** Equal completions of one problem count once. */
-      dedup: z.boolean().default(true),
-    }),
+    options: z.strictObject(keptOptions),
+  },
+  gather: {
+    version: 1,
+    inputs: { examples: { type: 'examples', many: true } },
+    outputs: { examples: 'examples' },
+    main: 'examples',
+    queue: 'control',
+    options: z.strictObject(keptOptions),
   },
   unfiltered: {
     version: 1,
@@ -165,6 +172,8 @@ export const STAGES = {
     options: z.strictObject({
       /** Absent = `shots`. */
       prompt: EvaluationPrompt.optional(),
+      /** Any number: the same evaluation, sampled anew instead of answered by the memo. */
+      again: z.int().nonnegative().optional(),
     }),
   },
 } as const satisfies Record<string, StageRow>;

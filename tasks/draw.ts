@@ -12,6 +12,7 @@
  *
  * Determinism: a pure function of task, parameters, count and seed.
  */
+import { canonicalJson } from '../schemas/canonical.ts';
 import type { Problem } from '../schemas/problem.ts';
 import { permutation } from './permutation.ts';
 import type { Stratum, Task } from './task.ts';
@@ -43,6 +44,25 @@ export function drawFromStratum(
     drawn.push(problem);
   }
   return drawn;
+}
+
+/**
+ * The same problems in the same order, each with the gold answer of another: of its stratum where that has enough different
+ * ones. Pure.
+ */
+export function shuffleGold(problems: Problem[], seed: string): Problem[] {
+  const answers = new Map<string, number>();
+  const keyOf = ({ gold }: Problem) => canonicalJson(gold);
+  for (const problem of problems) answers.set(keyOf(problem), (answers.get(keyOf(problem)) ?? 0) + 1);
+  const order = permutation(problems.length, `gold\n${seed}`);
+  const rank = (problem: Problem) => canonicalJson([problem.stratum, problem.gold]);
+  const sorted = Array.from(problems, (_, index) => problems[order(index)]!).sort((x, y) =>
+    rank(x) < rank(y) ? -1 : rank(x) > rank(y) ? 1 : 0,
+  );
+  // Equal answers stand side by side: as far away as the largest group of them is long, another answer begins.
+  const step = Math.max(0, ...answers.values());
+  const other = new Map(sorted.map(({ id }, index) => [id, sorted[(index + step) % sorted.length]!.gold]));
+  return problems.map((problem) => ({ ...problem, gold: other.get(problem.id)! }));
 }
 
 /**

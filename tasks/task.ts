@@ -65,6 +65,8 @@ export interface Task<P = any> {
   /** Throwing means unjudged. */
   judge(problem: Problem, text: string): Judgement | Promise<Judgement>;
   checkSteps?(problem: Problem, text: string): StepCheck;
+  /** What two completions that take the same steps have in common: `dedup: 'steps'` keeps one of them. Absent: the text but for white space. */
+  sameSteps?(text: string): string;
   /** Steps of reasoning a completion takes, to hold against those of a human's. */
   stepCount?(text: string): number;
   /**

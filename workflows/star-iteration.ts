@@ -38,6 +38,8 @@ export interface IterationInput {
   attempt: number;
   model: Model | null;
   base: Model | null;
+  /** What the iteration before carried. */
+  kept?: Rows | undefined;
   changed: Record<string, unknown>;
   shardsInFlight: number;
   /** What the run may still spend; absent where it has no budget. */
@@ -110,6 +112,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       $seeds: resolved.seeds,
       $model: input.model,
       $base: input.base,
+      $kept: input.kept ?? NO_ROWS,
       $fresh: resolved.fresh,
     };
     if (ref.startsWith('$')) return sources[ref] ?? null;
@@ -269,6 +272,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
         outputs.map((one) => (one.outputs as { score: ScoreShard }).score),
       ),
       model: (await valueOf(recipe.carry.model)) as Model,
+      ...(recipe.carry.kept !== undefined && { kept: (await valueOf(recipe.carry.kept)) as Rows }),
       seconds: Object.fromEntries(finished.map(({ name, outputs }) => [name, sum(outputs, (one) => one.seconds)])),
       tokens: Object.fromEntries(finished.map(({ name, outputs }) => [name, sum(outputs, (one) => one.tokens)])),
       ...shardCounts(finished),
@@ -287,6 +291,8 @@ function fannedRun(fanned: Promise<Record<string, Output[]>>, name: string): Sta
   all.catch(() => undefined); // whoever awaits it hears of it
   return { shards: [], all, fanned };
 }
+
+const NO_ROWS: Rows = { shards: [], rows: 0 };
 
 const joined = (all: Rows[]): Rows => joinShards(all.flatMap((rows) => rows.shards));
 

@@ -136,6 +136,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
           attempt,
           model: iterations[rolledBackTo ?? n - 1]?.model ?? null,
           base: baseOf(iterations),
+          kept: iterations[rolledBackTo ?? n - 1]?.kept,
           changed,
           shardsInFlight: shardsInFlightOf(run),
           purse: budget.purse,

@@ -99,6 +99,12 @@ export function inputsOfAllKinds(): StageInput[] {
       options: { perProblem: null, dedup: true },
       inputs: { rationales: slice('c1', 'c2') },
     },
+    {
+      ...common(),
+      kind: 'gather',
+      options: { perProblem: null, dedup: true },
+      inputs: { examples: slice('e1', 'e2') },
+    },
     { ...common(), kind: 'unfiltered', options: {}, inputs: { rationales: slice('r1', 'r2'), like: slice('e1') } },
     { ...common(), kind: 'answers', options: {}, inputs: { problems: slice('p1', 'p2') } },
     {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Problem } from '../../schemas/problem.ts';
 import addition from '../../tasks/addition.ts';
-import { drawProblems } from '../../tasks/draw.ts';
+import { drawProblems, shuffleGold } from '../../tasks/draw.ts';
 import { permutation } from '../../tasks/permutation.ts';
 
 const FIVE = { digits: 5 };
@@ -108,5 +108,26 @@ describe('drawProblems', () => {
     expect(performance.now() - start).toBeLessThan(10_000);
     expect(new Set(drawn.map((problem) => problem.id)).size).toBe(drawn.length);
     expect(perStratum(drawn)['5']).toBe(200_000);
+  });
+});
+
+describe('shuffleGold', () => {
+  it('gives each problem the answer of another, mostly of its stratum, by the seed', () => {
+    const problems = drawProblems(addition, FIVE, { count: 500, seed: 'a' });
+    const shuffled = shuffleGold(problems, 'a');
+    expect(shuffled.map(({ id }) => id)).toEqual(problems.map(({ id }) => id));
+    const answers = (of: Problem[]) => of.map(({ gold }) => gold[0]).sort();
+    expect(answers(shuffled)).toEqual(answers(problems));
+    expect(shuffled.filter(({ gold }, n) => gold[0] === problems[n]?.gold[0])).toEqual([]);
+    const sameLength = shuffled.filter(({ gold }, n) => gold[0]?.length === problems[n]?.gold[0]?.length);
+    expect(sameLength.length).toBeGreaterThan(350);
+    expect(shuffleGold(problems, 'a')).toEqual(shuffled);
+    expect(shuffleGold(problems, 'b')).not.toEqual(shuffled);
+  });
+
+  it('leaves alone what cannot be shuffled', () => {
+    const [one] = drawProblems(addition, FIVE, { count: 500, seed: 'a' });
+    expect(shuffleGold([], 'a')).toEqual([]);
+    expect(shuffleGold([one!], 'a')).toEqual([one]);
   });
 });

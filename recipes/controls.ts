@@ -1,0 +1,125 @@
+/**
+ * The controls of any recipe: the same graph with one thing taken away, so that what is left tells what that thing gave.
+ *
+ *   controlOf(star, 'unfiltered')   →  recipe `star-unfiltered`; `startrail run star-unfiltered`, or `run star --control unfiltered`
+ *
+ * | control       | what is taken away                                    | what it answers                                    |
+ * |---------------|-------------------------------------------------------|----------------------------------------------------|
+ * | unfiltered    | the filter: as many rows, drawn from all samples      | is it the verifier, or more text of its own?       |
+ * | shuffled-gold | right answers: each problem has another's             | is it right answers, or any rule to keep some by?  |
+ * | seeds-only    | rows of its own: the seed rationales alone            | is it more steps on what it was given?             |
+ * | hint-only     | free samples: every rationale is made with the answer | does it learn to solve, or to explain?             |
+ * | untrained     | training: the base is evaluated again                 | does the evaluation say the same twice?            |
+ *
+ * Steps, batch and schedule stay those of the recipe. Pure; sources: arXiv:2203.14465 §3 and §5 (what the filter and the hint are for).
+ */
+import { Recipe, stagesRead } from '../schemas/recipe.ts';
+import type { RecipeStage } from '../schemas/recipe.ts';
+
+type Stages = Record<string, RecipeStage>;
+type Change = (stages: Stages, recipe: Recipe) => Partial<Pick<Recipe, 'carry'>> & { stages: Stages };
+
+const namesOf = (stages: Stages, ...kinds: string[]): string[] =>
+  Object.keys(stages).filter((name) => kinds.includes((stages[name] as RecipeStage).use));
+
+/** Every wire, through `change`. */
+const rewired = (stages: Stages, change: (ref: string, stage: string) => string): Stages =>
+  Object.fromEntries(
+    Object.entries(stages).map(([name, stage]) => {
+      const wire = (ref: string) => change(ref, name);
+      const wires = Object.entries(stage.in).map(([port, refs]) => [
+        port,
+        Array.isArray(refs) ? refs.map(wire) : wire(refs),
+      ]);
+      return [name, { ...stage, in: Object.fromEntries(wires) as RecipeStage['in'] }];
+    }),
+  );
+
+const withOptions = (stages: Stages, kind: string, options: Record<string, unknown>): Stages =>
+  Object.fromEntries(
+    Object.entries(stages).map(([name, stage]) => [
+      name,
+      stage.use === kind ? { ...stage, with: { ...stage.with, ...options } } : stage,
+    ]),
+  );
+
+const CHANGES: Record<string, Change> = {
+  unfiltered: (stages) => {
+    const sampled = namesOf(stages, 'generate', 'rationalize');
+    const any = new Map(namesOf(stages, 'select').map((name, index) => [name, index === 0 ? 'any' : `any-${name}`]));
+    const own = Object.fromEntries(
+      [...any].map(([kept, name]) => [name, { use: 'unfiltered' as const, in: { rationales: sampled, like: kept } }]),
+    );
+    return { stages: { ...rewired(stages, (ref) => any.get(ref) ?? ref), ...own } };
+  },
+  'shuffled-gold': (stages) => ({ stages: withOptions(stages, 'draw', { gold: 'shuffled' }) }),
+  'seeds-only': (stages) => ({
+    stages: Object.fromEntries(
+      Object.entries(stages).map(([name, stage]) => {
+        const { examples: _, ...rest } = stage.in;
+        return [name, stage.use === 'fine-tune' ? { ...stage, in: { ...rest, seeds: '$seeds' } } : stage];
+      }),
+    ),
+  }),
+  'hint-only': (stages) => {
+    const drawn = namesOf(stages, 'draw');
+    const hinted = namesOf(stages, 'rationalize');
+    const judged = namesOf(stages, 'verify').filter((name) => hinted.includes(stages[name]?.in.rationales as string));
+    const changed = Object.entries(stages).map(([name, stage]) => {
+      if (stage.use === 'rationalize') return [name, { ...stage, in: { ...stage.in, problems: drawn[0] ?? '' } }];
+      if (stage.use !== 'select') return [name, stage];
+      const rationales = [stage.in.rationales ?? []].flat().filter((ref) => judged.includes(ref.split('.')[0] ?? ''));
+      return [name, { ...stage, in: { ...stage.in, rationales } }];
+    });
+    return { stages: Object.fromEntries(changed) as Stages };
+  },
+  untrained: (stages, { carry }) => {
+    const trained = namesOf(stages, 'fine-tune');
+    const base = (ref: string) => (trained.includes(ref.split('.')[0] ?? '') ? '$base' : ref);
+    const evaluated = withOptions(rewired(stages, base), 'evaluate', { again: 1 });
+    return { stages: evaluated, carry: { ...carry, model: base(carry.model) } };
+  },
+};
+
+export const CONTROLS: readonly string[] = Object.keys(CHANGES);
+
+/** What a recipe must have for a control to say something. */
+const NEEDS: Record<string, string[]> = {
+  unfiltered: ['select'],
+  'shuffled-gold': ['draw', 'verify'],
+  'seeds-only': ['fine-tune'],
+  'hint-only': ['rationalize'],
+  untrained: ['fine-tune'],
+};
+
+/** Controls that mean something for this recipe. */
+export const controlsFor = (recipe: Recipe): string[] =>
+  CONTROLS.filter((name) => NEEDS[name]?.every((kind) => namesOf(recipe.stages, kind).length > 0));
+
+/** The control's recipe; stages that nothing reads any more are gone from it. Throws Error where `controlsFor` does not name it. */
+export function controlOf(recipe: Recipe, name: string): Recipe {
+  if (!controlsFor(recipe).includes(name))
+    throw new Error(`recipe ${recipe.id} has no control '${name}'; it has ${controlsFor(recipe).join(', ') || 'none'}`);
+  const { stages, carry } = { carry: recipe.carry, ...(CHANGES[name] as Change)(recipe.stages, recipe) };
+  const needed = new Set<string>();
+  const need = (stage: string) => {
+    if (needed.has(stage) || stages[stage] === undefined) return;
+    needed.add(stage);
+    for (const one of stagesRead(stages[stage])) need(one);
+  };
+  for (const ref of [carry.model, recipe.stop.plateau]) need(ref.split('.')[0] ?? '');
+  const { kept, ...model } = carry;
+  const isRead = [...needed].some((stage) =>
+    Object.values(stages[stage]?.in ?? {})
+      .flat()
+      .includes('$kept'),
+  );
+  if (isRead && kept !== undefined) need(kept.split('.')[0] ?? '');
+  return Recipe.parse({
+    ...recipe,
+    id: `${recipe.id}-${name}`,
+    source: `control of ${recipe.id} (${recipe.source})`,
+    stages: Object.fromEntries(Object.entries(stages).filter(([stage]) => needed.has(stage))),
+    carry: isRead ? carry : model,
+  });
+}

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { CONTROLS, controlOf, controlsFor } from '../../recipes/controls.ts';
+import { controlIds, recipeById, recipeIds } from '../../recipes/index.ts';
+import { checkRecipe, Recipe, stageOrder } from '../../schemas/recipe.ts';
+
+const recipe = (id: string) => recipeById(id) as Recipe;
+
+describe('controls', () => {
+  it('of every recipe that ships are recipes that can run, known by name', () => {
+    for (const id of controlIds()) {
+      expect(recipe(id).id).toBe(id);
+      expect(checkRecipe(Recipe.parse(JSON.parse(JSON.stringify(recipe(id))))), id).toEqual([]);
+    }
+    expect(controlIds()).toHaveLength(new Set(controlIds()).size);
+    expect(controlIds().length).toBeGreaterThan(recipeIds().length);
+  });
+
+  it('change wires and options alone: what both have keeps its steps, schedule and stop rule', () => {
+    for (const id of recipeIds())
+      for (const name of controlsFor(recipe(id))) {
+        const [whole, control] = [recipe(id), controlOf(recipe(id), name)];
+        expect(control.stop).toEqual(whole.stop);
+        for (const [stage, { use, with: options }] of Object.entries(control.stages))
+          if (use === 'fine-tune') expect(options, `${id} ${name}`).toEqual(whole.stages[stage]?.with);
+      }
+  });
+
+  it('unfiltered: training reads as many of all samples, and the ledger is judged as before', () => {
+    const { stages } = recipe('star-unfiltered');
+    expect(stages.any).toEqual({ use: 'unfiltered', in: { rationales: ['free', 'hinted'], like: 'kept' } });
+    expect(stages.next?.in.examples).toBe('any');
+    expect(stages.kept).toEqual(recipe('star').stages.kept);
+    // What later iterations find as kept is unfiltered too.
+    const exit = recipe('expert-iteration-unfiltered');
+    expect(exit.stages.pool?.in.examples).toEqual(['any', '$kept']);
+    expect(exit.carry.kept).toBe('pool');
+  });
+
+  it('seeds-only: what is trained on are the seeds; nothing is sampled', () => {
+    expect(recipe('star-seeds-only').stages).toEqual(recipe('seeds-only').stages);
+    expect(recipe('expert-iteration-seeds-only').carry).toEqual({ model: 'next' });
+  });
+
+  it('hint-only: every drawn problem is asked with its answer, and only that is kept', () => {
+    const { stages } = recipe('star-hint-only');
+    expect(stages.hinted?.in.problems).toBe('batch');
+    expect(stages.kept?.in.rationales).toEqual(['second.correct']);
+    expect(Object.keys(stages)).not.toContain('free');
+  });
+
+  it('shuffled-gold: the draw alone differs', () => {
+    const { stages } = recipe('rest-em-shuffled-gold');
+    expect(stages.batch?.with).toEqual({ gold: 'shuffled' });
+    expect({ ...stages, batch: null }).toEqual({ ...recipe('rest-em').stages, batch: null });
+  });
+
+  it('untrained: the base is evaluated, anew', () => {
+    const { stages, carry } = recipe('star-untrained');
+    expect(carry.model).toBe('$base');
+    expect(stageOrder(recipe('star-untrained'))).toEqual(['score']);
+    expect(stages.score).toMatchObject({ in: { model: '$base' }, with: { again: 1 } });
+  });
+
+  it('are refused where they would say nothing', () => {
+    expect(controlsFor(recipe('rest-em'))).toEqual(CONTROLS.filter((name) => name !== 'hint-only'));
+    expect(controlsFor(recipe('few-shot-cot'))).toEqual([]);
+    expect(() => controlOf(recipe('rest-em'), 'hint-only')).toThrow(
+      /rest-em has no control 'hint-only'; it has unfiltered/,
+    );
+  });
+});
