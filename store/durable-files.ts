@@ -5,9 +5,10 @@
  * Limits: needs a file system with hard links (ext4, xfs, btrfs, APFS, NTFS; not FAT).
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
+import { errno } from './errno.ts';
+import { isAlive, ownStart } from './makers.ts';
 import { StoreError, type StoreErrorCode } from './store.ts';
 
 /** The calls a store makes; tests hand in one that fails. */
@@ -18,9 +19,6 @@ export type FileSystem = Pick<
 export const realFileSystem: FileSystem = nodeFs;
 
 const DAY_MS = 86_400_000;
-
-export const errno = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
 const WRITE_CODES: Record<string, StoreErrorCode> = {
   EROFS: 'StoreReadOnly',
@@ -52,28 +50,6 @@ const NEXT_STEP: Partial<Record<StoreErrorCode, string>> = {
 export async function stampOf(file: string, fs: FileSystem): Promise<string> {
   const { dev, ino, size, mtimeNs, ctimeNs } = await fs.stat(file, { bigint: true });
   return [dev, ino, size, mtimeNs, ctimeNs].join(':');
-}
-
-/** Start of a process in clock ticks since boot; undefined where /proc does not tell. */
-function startOf(pid: number | 'self'): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
-}
-const ownStart = startOf('self') ?? '0';
-
-function isAlive(pid: number, start: string): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (errno(error) === 'ESRCH') return false;
-  }
-  // The number may have gone to another process since.
-  const now = startOf(pid);
-  return now === undefined || start === '0' || now === start;
 }
 
 export class DurableFiles {

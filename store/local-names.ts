@@ -12,7 +12,8 @@ import {
   nameOfKey,
   parseDocument,
 } from './documents.ts';
-import { type DurableFiles, errno, stampOf } from './durable-files.ts';
+import { type DurableFiles, stampOf } from './durable-files.ts';
+import { errno } from './errno.ts';
 import { digestOf } from './objects.ts';
 import { type Store, StoreError } from './store.ts';
 

@@ -12,7 +12,8 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { ArtifactRef } from '../schemas/artifact.ts';
-import { DurableFiles, errno, type FileSystem, realFileSystem, stampOf } from './durable-files.ts';
+import { DurableFiles, type FileSystem, realFileSystem, stampOf } from './durable-files.ts';
+import { errno } from './errno.ts';
 import { localNames } from './local-names.ts';
 import { digestOf, keyOfObject } from './objects.ts';
 import { type Store, StoreError } from './store.ts';

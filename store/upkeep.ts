@@ -6,7 +6,7 @@
  */
 import { readdir, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { errno } from './durable-files.ts';
+import { errno } from './errno.ts';
 import { nameFile } from './local-names.ts';
 import { keyOfObject } from './objects.ts';
 

@@ -1,5 +1,5 @@
-/** The run's table so far, as Markdown for Temporal's UI. Pure. */
-import type { Progress } from '../schemas/run.ts';
+/** The run's table so far, and an iteration's stages, as Markdown for Temporal's UI. Pure. */
+import type { IterationProgress, Progress } from '../schemas/run.ts';
 
 const percent = (part: number, of: number) => (of === 0 ? '–' : `${((100 * part) / of).toFixed(1)}%`);
 
@@ -48,3 +48,13 @@ const choices = (status: Progress['status']): string[] =>
         '- `stop` ends the run as stopped; what was sealed stays',
       ]
     : [];
+
+/** The stages of a running iteration. */
+export function iterationDetails({ iteration, stages }: IterationProgress): string {
+  const rows = Object.entries(stages).map(
+    ([name, one]) => `| ${name} | ${one.kind} | ${one.state} | ${one.shardsDone}/${one.shards} |`,
+  );
+  return [`**Iteration ${iteration}**`, '', '| stage | kind | state | shards |', '|---|---|---|---|', ...rows].join(
+    '\n',
+  );
+}

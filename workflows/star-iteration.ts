@@ -18,6 +18,7 @@ import type { IterationProgress, IterationSummary, ResolvedRun, StageProgress } 
 import { stageRow } from '../schemas/stage.ts';
 import type { StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
 import type { Rows, ScoreShard } from '../schemas/port-values.ts';
+import { iterationDetails } from './details.ts';
 import { fannedSignal, fanOut, followersOf } from './fan-out.ts';
 import { gateSignal, ShardGate } from './gate.ts';
 import type { GateState } from './gate.ts';
@@ -78,7 +79,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
   setHandler(iterationProgress, () => progress);
   setHandler(fannedSignal, (names, done) => {
     for (const name of names) (progress.stages[name] as StageProgress).shardsDone = done;
-    setCurrentDetails(detailsOf(progress));
+    setCurrentDetails(iterationDetails(progress));
   });
   for (const [name, stage] of Object.entries(recipe.stages))
     progress.stages[name] = { kind: stage.use, state: 'pending', shardsDone: 0, shards: 0 };
@@ -96,7 +97,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       const run = await (runs.get(name) as Promise<StageRun>);
       finished.push({ name, outputs: await run.all });
       (progress.stages[name] as IterationProgress['stages'][string]).state = 'done';
-      setCurrentDetails(detailsOf(progress));
+      setCurrentDetails(iterationDetails(progress));
     }),
   );
   finished.sort((x, y) => order.indexOf(x.name) - order.indexOf(y.name));
@@ -295,12 +296,3 @@ function fannedRun(fanned: Promise<Record<string, Output[]>>, name: string): Sta
 const NO_ROWS: Rows = { shards: [], rows: 0 };
 
 const joined = (all: Rows[]): Rows => joinShards(all.flatMap((rows) => rows.shards));
-
-function detailsOf({ iteration, stages }: IterationProgress): string {
-  const rows = Object.entries(stages).map(
-    ([name, one]) => `| ${name} | ${one.kind} | ${one.state} | ${one.shardsDone}/${one.shards} |`,
-  );
-  return [`**Iteration ${iteration}**`, '', '| stage | kind | state | shards |', '|---|---|---|---|', ...rows].join(
-    '\n',
-  );
-}
