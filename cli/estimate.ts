@@ -66,7 +66,8 @@ export function estimate(plan: Omit<Plan, 'recipe' | 'pretrained'>, documents: R
   const parameters = parameterCount({ ...filled.model, vocabSize });
   const longest = longestCompletion(task, taskParameters);
   const sequence = Math.min(filled.model.context, longest + 16);
-  const evaluated = heldOutRows(task, taskParameters) * longest;
+  const heldOut = heldOutRows(task, taskParameters, filled.heldOut);
+  const evaluated = heldOut * longest;
   let sampled = evaluated;
   let trained = stepsOf(filled.base.steps, 1) * filled.base.batchSize * (filled.base.accumulate ?? 1) * sequence;
   const stages = Object.values(filled.recipe.stages);
@@ -104,6 +105,6 @@ export function estimate(plan: Omit<Plan, 'recipe' | 'pretrained'>, documents: R
     // One checkpoint an iteration, and a line of text a judged row.
     diskBytes:
       parameters * 4 * (filled.iterations + 1) +
-      (examples * 2 + heldOutRows(task, taskParameters) * (filled.iterations + 1)) * (300 + longest * 4),
+      (examples * 2 + heldOut * (filled.iterations + 1)) * (300 + longest * 4),
   };
 }
