@@ -57,20 +57,24 @@ const publishedText = (published: Published | undefined): string => {
   return `${published.accuracy.toFixed(1)}${published.used === null ? '' : ` (${published.used.toFixed(1)})`}`;
 };
 
-/** The table for people; what the paper reports of each method in a column of its own, and its whole table below. */
-export function showCompared(terminal: Terminal, rows: Compared[]): void {
+/**
+ * The table for people; what the paper reports of each method in a column of its own, and its whole table below. Without ids where
+ * every run has a method of its own.
+ */
+export function showCompared(terminal: Terminal, rows: Compared[], { ids = true } = {}): void {
   const task = rows[0]?.task ?? '';
   const published = PUBLISHED[task];
   const table = new Table({
     head: [
-      ...['run', 'method', 'form', 'best', 'test %', '95%', 'less the first, 95%', 'used: free, hinted %', 'minutes'],
+      ...(ids ? ['run'] : []),
+      ...['method', 'form', 'best', 'test %', '95%', 'less the first, 95%', 'used: free, hinted %', 'minutes'],
       ...(published ? ['paper: test (used) %'] : []),
     ],
     style: { head: [], border: [] },
   });
   for (const { runId, recipe, form, used, best, difference, note, seconds } of rows)
     table.push([
-      runId,
+      ...(ids ? [runId] : []),
       recipe,
       form,
       best === null ? '–' : `iteration ${best.n}`,

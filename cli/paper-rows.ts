@@ -57,11 +57,12 @@ export const limitOf = (task: Task, { limit }: PaperOptions): number | undefined
 
 const stageIn = (path: string): string | undefined => /^stages\.([^.]+)\./.exec(path)?.[1];
 
-/** A stage's option goes to the recipes that have the stage; one that none of them has goes to all, to be refused by name. */
+/** A stage's option goes to the recipes that have the stage; one that none of them has to the last, which refuses it by name. */
 function settingsFor(recipe: Recipe, all: Recipe[], set: [string, unknown][]): [string, unknown][] {
   return set.filter(([path]) => {
     const stage = stageIn(path);
-    return stage === undefined || stage in recipe.stages || !all.some(({ stages }) => stage in stages);
+    if (stage === undefined || stage in recipe.stages) return true;
+    return recipe === all.at(-1) && !all.some(({ stages }) => stage in stages);
   });
 }
 

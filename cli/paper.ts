@@ -185,7 +185,7 @@ async function tell(context: Context, name: string, rows: Row[]): Promise<number
       published: PUBLISHED[documents[0]?.task ?? ''] ?? null,
     });
   else {
-    showCompared(terminal, compared);
+    showCompared(terminal, compared, { ids: false });
     for (const { less, difference } of against) terminal.say(`star less ${less}: ${pairs(difference)}`);
     if (new Set(compared.map(({ form }) => form)).size > 1)
       terminal.say("the forms of the prompts differ by row, as in the paper's own table");
