@@ -175,6 +175,7 @@ async function tell(context: Context, name: string, rows: Row[]): Promise<number
     const difference = star && other !== star ? compareRuns([other, star], outcomes)[1]?.difference : null;
     return difference ? [{ less: other.recipe, difference }] : [];
   });
+  const notes = notesOn(documents, compared);
   const unfinished = rows.filter(applies).filter(({ status }) => status !== 'done');
   if (terminal.json)
     terminal.document({
@@ -182,19 +183,31 @@ async function tell(context: Context, name: string, rows: Row[]): Promise<number
       reference: compared[0]?.runId ?? null,
       runs: compared,
       star: against,
+      notes,
       published: PUBLISHED[documents[0]?.task ?? ''] ?? null,
     });
   else {
     showCompared(terminal, compared, { ids: false });
     for (const { less, difference } of against) terminal.say(`star less ${less}: ${pairs(difference)}`);
-    if (new Set(compared.map(({ form }) => form)).size > 1)
-      terminal.say("the forms of the prompts differ by row, as in the paper's own table");
+    for (const note of notes) terminal.say(note);
     for (const { recipe, lacks } of rows) if (lacks !== null) terminal.say(`no row ${recipe}: ${lacks}`);
   }
   for (const { recipe, runId, status } of unfinished)
     terminal.say(`row ${recipe}: run ${runId} is ${status ?? 'not started'}`);
   if (unfinished.length > 0) terminal.say('the same command again goes on, with what is done as it is');
   return Math.max(EXIT.ok, ...unfinished.map(({ status }) => (status === null ? EXIT.ok : exitOfStatus(status))));
+}
+
+/** What has to be known to read the rows side by side. Pure. */
+function notesOn(documents: RunDocument[], compared: Compared[]): string[] {
+  const several = (values: unknown[]) => new Set(values).size > 1;
+  const resolved = documents.flatMap((document) => document.resolved ?? []);
+  const notes = [];
+  if (several(compared.map(({ form }) => form)))
+    notes.push("the forms of the prompts differ by row, as in the paper's own table");
+  if (several(resolved.map(({ context: { fingerprint, implementation } }) => fingerprint + implementation)))
+    notes.push('engine or task files changed between the rows; --name <name> makes them anew');
+  return notes;
 }
 
 function pairs(difference: NonNullable<Compared['difference']>): string {
