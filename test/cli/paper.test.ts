@@ -1,11 +1,12 @@
 /**
  * `paper` as a whole, on a real server and worker with a scripted model: all rows, an interruption and the call that goes on, a
- * third call that does nothing, and options that contradict what is there.
+ * third call that does nothing, options that contradict what is there, and a row that fails.
  */
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { main } from '../../cli/program.ts';
 import type { Context } from '../../cli/parts.ts';
+import { EngineError } from '../../engine/engine.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { taskById } from '../../tasks/index.ts';
 import { ladderEngine, ladderModel } from '../support/ladder-model.ts';
@@ -53,6 +54,7 @@ interface Told {
     rows: { recipe: string; runId: string; status: string | null; reused: boolean }[];
     runs: { runId: string; best: object; difference: object | null; used: object }[];
     star: { less: string; difference: object }[];
+    notes: string[];
     error?: { code: string; message: string };
   };
   err: string;
@@ -122,6 +124,7 @@ describe('paper', () => {
       'star-without-hints',
     ]);
     expect(star[0]).toMatchObject({ difference: { n: 24 } });
+    expect(again.json.notes).toEqual([expect.stringContaining('forms of the prompts differ')]);
   }, 120_000);
 
   it('called once more it starts nothing, not even with a server at hand', async () => {
@@ -145,4 +148,25 @@ describe('paper', () => {
     expect(unknown.json.error?.message).toContain('did you mean stages.free.with.samples');
     expect((await bench.store.listNames('runs/')).length).toBe(5);
   });
+
+  it('goes on behind a row that fails and ends with 1; called again it tries that row alone, under the next id', async () => {
+    let trainings = 0;
+    beforeTraining = () => {
+      if (++trainings === 1) throw new EngineError('TrainingDiverged', 'the loss is not finite');
+    };
+    const words = [...small, '--seed', '2', '--name', 'torn'];
+    const torn = await bench.during(() => paper(...words));
+    expect(torn.code, torn.err).toBe(1);
+    expect(status(torn)).toEqual(['done', 'done', 'failed', 'done', 'done']);
+    expect(torn.err).toContain('row direct-fine-tune: run torn-direct-fine-tune is failed');
+    const mended = await bench.during(() => paper(...words));
+    expect(mended.code, mended.err).toBe(0);
+    expect(mended.json.rows.map(({ runId, status, reused }) => [runId, status, reused])).toEqual([
+      ['torn-few-shot-direct', 'done', true],
+      ['torn-few-shot-cot', 'done', true],
+      ['torn-direct-fine-tune-2', 'done', false],
+      ['torn-star-without-hints', 'done', true],
+      ['torn-star', 'done', true],
+    ]);
+  }, 120_000);
 });
