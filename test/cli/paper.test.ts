@@ -125,7 +125,7 @@ describe('paper', () => {
     ]);
     expect(star[0]).toMatchObject({ difference: { n: 24 } });
     expect(again.json.notes).toEqual([expect.stringContaining('forms of the prompts differ')]);
-  }, 120_000);
+  }, 300_000);
 
   it('called once more it starts nothing, not even with a server at hand', async () => {
     const asked = scripted.asked.length;
@@ -168,5 +168,5 @@ describe('paper', () => {
       ['torn-star-without-hints', 'done', true],
       ['torn-star', 'done', true],
     ]);
-  }, 120_000);
+  }, 300_000);
 });
