@@ -60,15 +60,21 @@ export function speedsOf(
   return { sample: sample.tokens / sample.seconds, train: train.tokens / train.seconds };
 }
 
-export function estimate(plan: Omit<Plan, 'recipe' | 'pretrained'>, documents: RunDocument[]): Estimate {
+export function estimate(
+  plan: Omit<Plan, 'recipe' | 'pretrained'> & Partial<Pick<Plan, 'pretrained'>>,
+  documents: RunDocument[],
+): Estimate {
   const { filled, task, parameters: taskParameters } = plan;
   const { vocabSize } = plan;
   const parameters = parameterCount({ ...filled.model, vocabSize });
   const longest = longestCompletion(task, taskParameters);
   const sequence = Math.min(filled.model.context, longest + 16);
-  const evaluated = heldOutRows(task, taskParameters) * longest;
+  const heldOut = heldOutRows(task, taskParameters, filled.heldOut);
+  const evaluated = heldOut * longest;
   let sampled = evaluated;
-  let trained = stepsOf(filled.base.steps, 1) * filled.base.batchSize * (filled.base.accumulate ?? 1) * sequence;
+  const { steps, batchSize, accumulate } = filled.base;
+  // A pretrained base is taken as it is.
+  let trained = plan.pretrained ? 0 : stepsOf(steps, 1) * batchSize * (accumulate ?? 1) * sequence;
   const stages = Object.values(filled.recipe.stages);
   const drawn = stages.reduce((sum, stage) => sum + (stage.use === 'draw' ? Number(stage.with?.count ?? 0) : 0), 0);
   let examples = 0;
@@ -104,6 +110,6 @@ export function estimate(plan: Omit<Plan, 'recipe' | 'pretrained'>, documents: R
     // One checkpoint an iteration, and a line of text a judged row.
     diskBytes:
       parameters * 4 * (filled.iterations + 1) +
-      (examples * 2 + heldOutRows(task, taskParameters) * (filled.iterations + 1)) * (300 + longest * 4),
+      (examples * 2 + heldOut * (filled.iterations + 1)) * (300 + longest * 4),
   };
 }

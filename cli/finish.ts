@@ -17,6 +17,54 @@ import type { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
 import { openView } from './view.ts';
 
+interface Report {
+  html: string;
+  markdown: string;
+}
+
+/** A run that was followed to where it ended or waits. */
+export interface Ended {
+  store: Store;
+  document: RunDocument;
+  failure: Followed['failure'];
+}
+
+/**
+ * Follows the run in a session that stays open; `held.session` is the one in use afterwards, also when it throws: Detached,
+ * InvalidInput (exit 2) where the run was started here, and what `follow` throws.
+ */
+export async function followRun(
+  context: Context,
+  held: { session: Session },
+  runId: string,
+  verb: string,
+  leaving: Leaving,
+  input: RunInput | undefined,
+): Promise<Ended> {
+  const { terminal } = context;
+  const view = openView(terminal);
+  const options = {
+    runId,
+    session: held.session,
+    renew: () => newSession(context, verb),
+    view,
+    untilWaiting: !terminal.live,
+    signal: leaving.signal,
+  };
+  try {
+    if (held.session.mode === 'remote') await warnWithoutWorker(held.session, terminal);
+    const followed = await follow(options);
+    const store = await openStore(context.home);
+    const document = await lastDocument(store, runId, followed, input);
+    if (verb !== 'watch' && followed.failure?.code === 'InvalidInput')
+      throw new CliError(EXIT.input, 'InvalidInput', followed.failure.message, followed.failure.details);
+    return { store, document, failure: followed.failure };
+  } finally {
+    held.session = options.session;
+    view.end();
+  }
+}
+
 /** Follows the run and closes the session. */
 export async function followToEnd(
   context: Context,
@@ -27,29 +75,14 @@ export async function followToEnd(
   input: RunInput | undefined,
 ): Promise<number> {
   const { terminal } = context;
-  const view = openView(terminal);
-  const options = {
-    runId,
-    session,
-    renew: () => newSession(context, verb),
-    view,
-    untilWaiting: !terminal.live,
-    signal: leaving.signal,
-  };
+  const held = { session };
   try {
-    if (session.mode === 'remote') await warnWithoutWorker(session, terminal);
-    const followed = await follow(options);
-    view.end();
-    const store = await openStore(context.home);
-    const document = await lastDocument(store, runId, followed, input);
-    if (verb !== 'watch' && followed.failure?.code === 'InvalidInput')
-      throw new CliError(EXIT.input, 'InvalidInput', followed.failure.message, followed.failure.details);
-    await present(context, store, document, followed.failure);
+    const { store, document, failure } = await followRun(context, held, runId, verb, leaving, input);
+    await present(context, store, document, failure);
     return exitOfStatus(document.status);
   } catch (error) {
-    view.end();
     if (!(error instanceof Detached)) throw asCliError(error);
-    const rests = options.session.mode === 'owner';
+    const rests = held.session.mode === 'owner';
     terminal.say(`detached; the run ${rests ? 'rests until' : 'goes on;'} ${reattach(runId)}`);
     if (terminal.json) {
       const document = await readRun(await openStore(context.home), runId);
@@ -59,10 +92,14 @@ export async function followToEnd(
     }
     return EXIT.detached;
   } finally {
-    if (options.session.mode === 'owner') terminal.say('ending worker and server …');
-    await options.session.close();
+    await closeSession(terminal, held.session);
     leaving.done();
   }
+}
+
+export async function closeSession(terminal: Terminal, session: Session): Promise<void> {
+  if (session.mode === 'owner') terminal.say('ending worker and server …');
+  await session.close();
 }
 
 /** On a server of somebody else's the workers are somebody else's too; without one of a role a run waits in silence. */
@@ -110,15 +147,21 @@ async function lastDocument(
   return document;
 }
 
-/** Table and report, or the one JSON document. */
+/** Table and report, and the one JSON document. */
 export async function present(
   context: Context,
   store: Store,
   document: RunDocument,
   failure: Followed['failure'],
 ): Promise<void> {
+  const report = await showEnd(context, store, document);
+  if (context.terminal.json) context.terminal.document({ ...contractJson(document), failure, report });
+}
+
+/** What people are told of a run that was followed; returns where its report lies. */
+export async function showEnd(context: Context, store: Store, document: RunDocument): Promise<Report | null> {
   const { terminal } = context;
-  let report: { html: string; markdown: string } | null = null;
+  let report: Report | null = null;
   if (document.iterations.length > 0) {
     try {
       // Loaded when it is needed: its charts take a second.
@@ -137,5 +180,5 @@ export async function present(
       `\`./bin/startrail retry ${document.runId}\` tries the iteration again, \`./bin/startrail abandon ${document.runId}\` ends the run`,
     );
   if (document.status === 'paused') terminal.say(`\`./bin/startrail resume ${document.runId}\` lets it go on`);
-  if (terminal.json) terminal.document({ ...contractJson(document), failure, report });
+  return report;
 }

@@ -13,6 +13,7 @@ import type { RunOptions } from './input.ts';
 import { OUTCOMES } from './ledger.ts';
 import type { LedgerOptions } from './ledger.ts';
 import type { PromoteOptions } from './models.ts';
+import type { PaperOptions } from './paper-rows.ts';
 import { contextOf } from './parts.ts';
 import type { Context } from './parts.ts';
 import { addScheduleVerbs } from './schedule-verbs.ts';
@@ -29,6 +30,7 @@ Examples:
   startrail ledger addition-star-s1-1 --iteration 3 --outcome rejected
   startrail replay addition-star-s1-1 --iteration 3   the same digests again, from the memo; --fresh does the work again
   startrail fork addition-star-s1-1 --from 3 --set stages.next.with.learningRate=0.002
+  startrail paper commonsenseqa --model smollm2       the paper's table, beside what it published
   startrail export model addition-star-s1-1 ./model   its best iteration as transformers loads it
   startrail stop addition-star-s1-1                   end it after the shard under way
 
@@ -76,6 +78,20 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     .option('--dry-run', 'say what would be done; start nothing')
     .action((what: string, options: RunOptions & { dryRun?: boolean }) =>
       act(async (context) => (await import('./run.ts')).run(context, what, options)),
+    );
+  settings(
+    verb('paper', "the runs of the paper's table, one after another, and the table beside the published numbers"),
+  )
+    .argument('[task]', 'the task; most need --model', 'addition')
+    .option('--model <name>', 'a pretrained model to start from, in the folder STARTRAIL_MODELS (models)')
+    .option('--seed <n>', 'of every run (1)', integer(0))
+    .option('--iterations <n>', 'at most so many, of the runs that train', integer(1))
+    .option('--limit <n>', 'at most so many problems drawn in an iteration, and asked of dev and of test', integer(1))
+    .option('--engine <id>', 'an engine that the worker declares')
+    .option('--name <name>', 'what the run ids begin with (paper-<task>[-<model>]-s<seed>…)', runIdArgument)
+    .option('--dry-run', 'say which runs there would be; start nothing')
+    .action((task: string, options: PaperOptions) =>
+      act(async (context) => (await import('./paper.ts')).paper(context, task, options)),
     );
   verb('up', 'server, UI and worker in the foreground').action(() =>
     act(async (context) => (await import('./up.ts')).up(context)),

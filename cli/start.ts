@@ -32,12 +32,8 @@ export interface Begun {
 /** A session with the run started in it, to be followed. Throws RunExists, and Interrupted where the person left before. */
 export async function beginRun(context: Context, verb: 'run' | 'fork', input: RunInput, name: Name): Promise<Begun> {
   if (name.wanted !== undefined && name.taken.includes(name.wanted)) throw runExists(name.wanted);
-  const leaving = listenForLeave();
-  const session = await newSession(context, verb);
-  leaving.orderly();
+  const { session, leaving } = await beginSession(context, verb);
   try {
-    if (leaving.signal.aborted)
-      throw new CliError(EXIT.detached, 'Interrupted', `interrupted before the ${verb} was started`);
     return { session, runId: await startRun(session, input, name), leaving };
   } catch (error) {
     await session.close();
@@ -46,7 +42,22 @@ export async function beginRun(context: Context, verb: 'run' | 'fork', input: Ru
   }
 }
 
-async function startRun(session: Session, input: RunInput, { wanted, choose, taken }: Name): Promise<string> {
+/** A session to start runs in. Throws Interrupted where the person left before it was there. */
+export async function beginSession(
+  context: Context,
+  verb: 'run' | 'fork' | 'paper',
+): Promise<Pick<Begun, 'session' | 'leaving'>> {
+  const leaving = listenForLeave();
+  const session = await newSession(context, verb);
+  leaving.orderly();
+  if (!leaving.signal.aborted) return { session, leaving };
+  await session.close();
+  leaving.done();
+  throw new CliError(EXIT.detached, 'Interrupted', `interrupted before the ${verb} was started`);
+}
+
+/** Returns the run's id. Throws RunExists where it had to be a certain one. */
+export async function startRun(session: Session, input: RunInput, { wanted, choose, taken }: Name): Promise<string> {
   for (;;) {
     const runId = wanted ?? choose(taken);
     const recipe = typeof input.recipe === 'string' ? input.recipe : input.recipe.id;

@@ -93,6 +93,8 @@ export async function createBench(
     rules?: Partial<(typeof stageRules)['draw']>;
     fanOutAbove?: number;
     shardsInFlight?: number;
+    /** Works on the queues of the settings, which commands start runs on; one such bench a server. */
+    settingsQueues?: boolean;
   } = {},
 ): Promise<Bench> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'startrail-test-'));
@@ -100,7 +102,7 @@ export async function createBench(
   const spans: Span[] = [];
   const engine = options.engine ?? scriptedAdder();
   // Queues of its own: a worker that is still closing can't take another bench's work, nor forbid its registration.
-  const suffix = `-${++benches}`;
+  const suffix = options.settingsQueues ? '' : `-${++benches}`;
   const extra = new Map((options.tasks ?? []).map((task) => [task.id, task]));
   const deps: Dependencies = {
     store,
