@@ -48,7 +48,8 @@ export const sources = (root) => {
 };
 
 const digestOf = (root) => {
-  const hash = createHash('sha256');
+  // Of the place too: a copied checkout brings this folder along, whose modules have the addresses they had there.
+  const hash = createHash('sha256').update(`${root}\n`);
   for (const file of [...sources(root), 'package-lock.json']) {
     const bytes = readFileSync(path.join(root, file));
     hash.update(`${file}\n${bytes.length}\n`).update(bytes);

@@ -64,6 +64,15 @@ describe('the compiled program', () => {
     expect(builds()).toHaveLength(3);
   });
 
+  it('is made anew where a checkout was copied with it', () => {
+    run();
+    const first = root;
+    root = mkdtempSync(join(tmpdir(), 'program-'));
+    cpSync(first, root, { recursive: true, verbatimSymlinks: true });
+    rmSync(first, { recursive: true });
+    expect(run().url).toBe(pathToFileURL(join(root, 'cli/main.ts')).href);
+  });
+
   it('leaves no half of itself when several processes make it at once', async () => {
     await Promise.all(Array.from({ length: 4 }, () => compiled('cli/main.ts', root)));
     expect(builds().map((name) => name.length)).toEqual([24]);
