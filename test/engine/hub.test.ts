@@ -47,7 +47,7 @@ afterAll(async () => {
 });
 beforeEach(() => {
   models = mkdtempSync(path.join(root, 'models-'));
-  Object.assign(hub.options, { cutAfter: undefined, tamper: undefined, busy: [] });
+  Object.assign(hub.options, { cutAfter: undefined, hold: undefined, tamper: undefined, busy: [] });
   hub.reads.length = 0;
 });
 
@@ -121,6 +121,13 @@ describe('what is interrupted', () => {
     expect(hub.reads[0]!.from).toBeGreaterThan(0);
     expect(same('model.safetensors')).toBe(true);
     expect(readdirSync(path.join(models, '.fetching'))).toEqual([]);
+  });
+
+  it('goes on where a connection says no more', async () => {
+    Object.assign(hub.options, { cutAfter: 20_000, hold: true });
+    await get(MODEL, { stalledMs: 200 });
+    expect(hub.reads.filter(({ file }) => file === 'model.safetensors').map(({ from }) => from)).toContain(20_000);
+    expect(same('model.safetensors')).toBe(true);
   });
 
   it('waits for a busy server, and gives up where it stays busy', async () => {

@@ -18,6 +18,8 @@ export interface FakeRepo {
 }
 export interface HubOptions {
   cutAfter?: number | undefined;
+  /** Such a connection stays open and says no more. */
+  hold?: boolean | undefined;
   /** Of each file by name: other bytes than are listed. */
   tamper?: ((file: string, bytes: Buffer) => Buffer) | undefined;
   /** Statuses that the next requests for bytes are answered with. */
@@ -88,7 +90,9 @@ export async function hubServer(repos: Record<string, FakeRepo>) {
       ...(range && { 'content-range': `bytes ${first}-${last}/${bytes.length}` }),
     });
     if (options.cutAfter !== undefined && part.length > options.cutAfter) {
-      response.write(part.subarray(0, options.cutAfter), () => setTimeout(() => response.destroy(), 20));
+      response.write(part.subarray(0, options.cutAfter), () => {
+        if (!options.hold) setTimeout(() => response.destroy(), 20);
+      });
       return;
     }
     response.end(part);
