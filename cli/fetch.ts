@@ -7,8 +7,7 @@
  * HF_ENDPOINT names another address than the public Hub's, HF_TOKEN a token; Ctrl-C keeps what is there for the next time.
  */
 import { mkdir } from 'node:fs/promises';
-import { openHub } from '../engine/hub/client.ts';
-import { HubError, type HubCode } from '../engine/hub/client.ts';
+import { HubError, openHub, type HubCode } from '../engine/hub/client.ts';
 import { fetchModel } from '../engine/hub/fetch-model.ts';
 import { keyIn, settings } from '../temporal.config.ts';
 import { CliError, EXIT, type ExitCode } from './exit.ts';

@@ -6,12 +6,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openHub } from '../../engine/hub/client.ts';
 import { fetchModel, type FetchRequest } from '../../engine/hub/fetch-model.ts';
 import { declaredModels, openModels } from '../../engine/models.ts';
-import { hubServer } from '../support/hub-server.ts';
+import { hubServer, type FakeRepo } from '../support/hub-server.ts';
 import { modelFolderAt } from './pretrained-files.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'hub-'));
 const COMMIT = 'c0ffee'.padEnd(40, '0');
 let hub: Awaited<ReturnType<typeof hubServer>>;
+let repos: Record<string, FakeRepo>;
 let models: string;
 const MODEL = 'someone/tiny-llama';
 
@@ -22,7 +23,7 @@ beforeAll(async () => {
   );
   const { 'model.safetensors': weights, ...small } = files;
   const index = { weight_map: { a: 'model-00001-of-00002.safetensors', b: 'model-00002-of-00002.safetensors' } };
-  hub = await hubServer({
+  repos = {
     [MODEL]: {
       ...{ commit: COMMIT, license: 'apache-2.0' },
       files: { ...files, LICENSE: 'be kind', 'README.md': '# no', 'pytorch_model.bin': 'no', 'onnx/model.onnx': 'no' },
@@ -39,7 +40,8 @@ beforeAll(async () => {
     'someone/closed': { commit: COMMIT, gated: 'hf_right', files },
     'someone/exotic': { commit: COMMIT, files: { ...files, 'config.json': '{"model_type":"mamba"}' } },
     'someone/bare': { commit: COMMIT, files: { 'config.json': '{}' } },
-  });
+  };
+  hub = await hubServer(repos);
 });
 afterAll(async () => {
   await hub.close();
@@ -47,7 +49,13 @@ afterAll(async () => {
 });
 beforeEach(() => {
   models = mkdtempSync(path.join(root, 'models-'));
-  Object.assign(hub.options, { cutAfter: undefined, hold: undefined, tamper: undefined, busy: [] });
+  Object.assign(hub.options, {
+    cutAfter: undefined,
+    hold: undefined,
+    elsewhere: undefined,
+    tamper: undefined,
+    busy: [],
+  });
   hub.reads.length = 0;
 });
 
@@ -194,6 +202,16 @@ describe('is refused in one sentence with its cure', () => {
     writeFileSync(lock, '999999999');
     await get(MODEL);
   });
+});
+
+it('the token is not sent on to where the bytes are', async () => {
+  const { commit, files } = repos['someone/closed']!;
+  const store = await hubServer({ 'someone/closed': { commit, files } });
+  hub.options.elsewhere = store.url;
+  await get('someone/closed', {}, 'hf_right');
+  expect(hub.reads.length).toBeGreaterThan(0);
+  expect(store.reads.map(({ authorization }) => authorization)).toEqual(hub.reads.map(() => undefined));
+  await store.close();
 });
 
 it('the token opens what has conditions, and stands in no file', async () => {

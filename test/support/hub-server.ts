@@ -20,6 +20,8 @@ export interface HubOptions {
   cutAfter?: number | undefined;
   /** Such a connection stays open and says no more. */
   hold?: boolean | undefined;
+  /** Bytes are sent on to another address, as the Hub does with large files. */
+  elsewhere?: string | undefined;
   /** Of each file by name: other bytes than are listed. */
   tamper?: ((file: string, bytes: Buffer) => Buffer) | undefined;
   /** Statuses that the next requests for bytes are answered with. */
@@ -84,6 +86,10 @@ export async function hubServer(repos: Record<string, FakeRepo>) {
     if (!probe) reads.push({ file, from: Number(first), authorization });
     const busy = probe ? undefined : options.busy.shift();
     if (busy !== undefined) return fail(busy, 'Busy');
+    if (options.elsewhere !== undefined) {
+      response.writeHead(302, { location: `${options.elsewhere}${pathname}` });
+      return void response.end();
+    }
     response.writeHead(range ? 206 : 200, {
       'content-length': part.length,
       etag: '"x"',
