@@ -108,6 +108,9 @@ export const settings = {
   /** Pretrained models that runs may name (`"model": "smollm2"`): GGUF files, folders of the Hub; docs/howto/pretrained-models.md. */
   models: path.resolve(env.STARTRAIL_MODELS ?? 'models'),
 
+  /** Where `models fetch` asks; a token for models with conditions is read from HF_TOKEN when it is needed, and kept nowhere. */
+  hub: env.HF_ENDPOINT || 'https://huggingface.co',
+
   /** Files and folders of problems that runs may name (`"problems": {"root": "inbox"}`); docs/howto/nightly.md. */
   dataRoots: { inbox: path.resolve(env.STARTRAIL_INBOX ?? 'problems') } as Record<string, string>,
 

@@ -115,6 +115,7 @@ async function train({ deps, input, task, engine, control, busy }: ShardWork<'fi
         start,
         dataPath,
         schedule,
+        ...(options.prompt === 'chat' && { chat: true }),
         ...(options.adapter && { adapter: options.adapter }),
         seed: seedOf(run.seed, 'fine-tune', iteration),
         outputPath,

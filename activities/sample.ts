@@ -7,6 +7,7 @@ import type { ArtifactRef } from '../schemas/artifact.ts';
 import { Problem } from '../schemas/problem.ts';
 import { Rationale } from '../schemas/rationale.ts';
 import type { StageInput, StageKind } from '../schemas/stage.ts';
+import { isChat } from '../schemas/stage-options.ts';
 import type { EvaluationPrompt } from '../schemas/stage-options.ts';
 import type { FreshModel, PretrainedModel, Slice } from '../schemas/port-values.ts';
 import type { Model } from '../schemas/checkpoint.ts';
@@ -47,6 +48,7 @@ export interface SamplingPlan {
 function examplesFor(task: Task, { prompt = 'shots', hinted }: SamplingPlan, parameters: unknown): string {
   switch (prompt) {
     case 'shots':
+    case 'chat-shots':
       return task.prompt.shots?.(hinted ? 'hinted' : 'free', parameters) ?? '';
     case 'direct':
       if (!task.prompt.direct) throw failure('RecipeInvalid', `task ${task.id} has no direct form`);
@@ -87,6 +89,7 @@ export async function sampleRationales(
     const request: SampleRequest = {
       model,
       ...(prefix !== '' && { prefix }),
+      ...(isChat(plan.prompt) && { chat: true }),
       ...(task.stop && { stop: task.stop }),
       sampling: { temperature: plan.temperature, topP: plan.topP },
       rows: open.map((at) => rows[at] as SampleRow),

@@ -12,6 +12,7 @@ import { integer, runIdArgument, setting } from './input.ts';
 import type { RunOptions } from './input.ts';
 import { OUTCOMES } from './ledger.ts';
 import type { LedgerOptions } from './ledger.ts';
+import type { FetchOptions } from './fetch.ts';
 import type { PromoteOptions } from './models.ts';
 import type { PaperOptions } from './paper-rows.ts';
 import { contextOf } from './parts.ts';
@@ -143,7 +144,7 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
   addExportVerbs(program, act);
   const models = program
     .command('models')
-    .description("a task's current model, its history and lineage")
+    .description("a task's current model, its history and lineage; pretrained ones from the Hub")
     .exitOverride();
   const modelVerb = (name: string, description: string) =>
     models
@@ -168,6 +169,17 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     .option('--to <n>', 'to the promotion of this number in the history', integer(1))
     .action((task: string, options: { to?: number }) =>
       act(async (context) => (await import('./models.ts')).rollbackModel(context, task, options)),
+    );
+  modelVerb(
+    'fetch',
+    'a pretrained model of the Hugging Face Hub into the folder STARTRAIL_MODELS; goes on where it was cut off',
+  )
+    .argument('<name>', 'owner/name, as on the Hub')
+    .option('--revision <revision>', 'a branch, a tag or a commit', 'main')
+    .option('--file <file.gguf>', 'this GGUF file of it instead of config, tokenizer and safetensors')
+    .option('--as <name>', 'the name it gets here (its own)')
+    .action((name: string, options: FetchOptions) =>
+      act(async (context) => (await import('./fetch.ts')).fetchPretrained(context, name, options)),
     );
   addScheduleVerbs(program, act);
   verb('codec-server', "opens encrypted payloads for Temporal's UI")

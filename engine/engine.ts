@@ -53,6 +53,8 @@ export interface SampleRequest {
    */
   prefix?: string;
   rows: SampleRow[];
+  /** Each row, the prefix before it, is the user's message of a chat in the model's own template. Absent: the text as it is. */
+  chat?: boolean;
   /** Texts that end a completion: it is cut before the first of them, and counts as ended by the model. */
   stop?: string[];
   sampling: Sampling;
@@ -87,6 +89,8 @@ export interface TrainRequest {
   /** JSONL of TrainRow. */
   dataPath: string;
   schedule: TrainSchedule;
+  /** Prompts are the user's messages and completions the answers of a chat in the model's own template. Absent: the text as it is. */
+  chat?: boolean;
   /** LoRA: the model to start from stays as it is, a fresh adapter learns, and `outputPath` gets the adapter alone. */
   adapter?: AdapterOptions;
   /** 32 hex digits: initial weights (fresh) and the order of the data. */
@@ -140,6 +144,7 @@ export type EngineErrorCode =
   | 'EngineHung' // no progress for too long; the child was ended; retryable
   | 'EngineServesOtherModel' // a server left on other weights than the request's; retryable
   | 'EngineUnavailable' // the binding or library is missing; the message names the cure
+  | 'ChatTemplateMissing' // a chat is asked for and the model has no template
   | 'CheckpointInvalid' // torn, wrong architecture, missing tensors
   | 'TextNotInVocabulary'
   | 'TrainingDataInvalid' // a row is malformed or longer than the context; the message names the row

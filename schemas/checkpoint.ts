@@ -82,6 +82,8 @@ const HuggingFace = z.strictObject({
   begin: z.int().nonnegative().optional(),
   /** Jinja template that makes a prompt of messages. */
   chatTemplate: z.string().optional(),
+  /** Special tokens that the template names, by those names: { bos_token: '<s>' }. */
+  chatTokens: z.record(z.string(), z.string()).optional(),
 });
 
 /** How text becomes ids and ids text. */

@@ -11,7 +11,7 @@ const SECRET = [
   ...['TEMPORAL_', 'STARTRAIL_CODEC_', 'STARTRAIL_NOTIFY', 'STARTRAIL_ENGINES'],
   ...['OTEL_EXPORTER_OTLP_', 'STARTRAIL_TRACES'],
   ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_WEB_IDENTITY_TOKEN_FILE'],
-  ...['AWS_CONTAINER_'],
+  ...['AWS_CONTAINER_', 'HF_TOKEN'],
 ];
 
 /** Variables with keys of engines, as the declaration of the engines names them. */

@@ -9,13 +9,18 @@ import { z } from 'zod';
 import { AdapterOptions, TrainSchedule } from './checkpoint.ts';
 
 /** What stands before the question when a rationale is sampled: the task's few-shot examples, where it has some, or nothing. */
-const SamplingPrompt = z.enum(['shots', 'plain']);
+const QuestionPrompt = z.enum(['shots', 'plain']);
+/** `chat`: the question, `chat-shots`: examples and question, as the user's message in the model's own chat template. */
+const SamplingPrompt = z.enum([...QuestionPrompt.options, 'chat', 'chat-shots']);
 /** `direct`: the answer is asked for at once, after examples of that; `direct-plain`: by a model that was trained to give it. */
 export const EvaluationPrompt = z.enum([...SamplingPrompt.options, 'direct', 'direct-plain']);
 export type EvaluationPrompt = z.infer<typeof EvaluationPrompt>;
 
+/** Whether a prompt of this form is a message of a chat. */
+export const isChat = (prompt: EvaluationPrompt | undefined): boolean => prompt?.startsWith('chat') === true;
+
 export const samplingOptions = {
-  /** Absent = `shots`. What is trained on carries the plain prompt either way. */
+  /** Absent = `shots`. What is trained on carries the prompt that `fine-tune` names, whatever it was sampled with. */
   prompt: SamplingPrompt.optional(),
   /** Completions per problem. */
   samples: z.int().min(1).max(4096).default(1),
@@ -43,6 +48,8 @@ export const StepRule = z.strictObject({
 export type StepRule = z.infer<typeof StepRule>;
 
 export const trainingOptions = {
+  /** Absent = `plain`. `chat`: prompt and completion are a chat in the model's own template; only the answer is learnt. */
+  prompt: z.enum(['plain', 'chat']).optional(),
   steps: StepRule.default({ first: 40, growth: 1.2, add: 0 }),
   learningRate: z.number().positive().max(10).default(1e-6),
   warmupSteps: z.int().nonnegative().default(100),

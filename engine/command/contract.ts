@@ -22,6 +22,8 @@ export interface TrainSpec {
   batches: string;
   /** JSON lines of the same rows as text, for trainers that tokenise themselves. */
   texts: string;
+  /** true: those texts are messages of a chat in the model's own template, which `rows` hold already. */
+  chat?: boolean;
   schedule: TrainSchedule;
   /** The rate of each step, warm-up and decay applied. */
   learningRates: number[];

@@ -31,7 +31,7 @@ import {
 } from '../tfjs/safetensors.ts';
 import type { Checkpoint } from '../tfjs/safetensors.ts';
 import { learningRateAt } from '../tfjs/schedule.ts';
-import { openTokenizer } from '../tfjs/tokenizer.ts';
+import { openForm } from '../tfjs/prompt-form.ts';
 import { startingPoint } from '../tfjs/start.ts';
 import { Described, TrainerLine } from './contract.ts';
 import type { TrainerDone, TrainSpec } from './contract.ts';
@@ -140,7 +140,8 @@ async function writeWork(folder: string, request: TrainRequest, model: Checkpoin
       `a ${family} model is not trained by a command yet; give a Llama, Mistral or Qwen, or train it with the tfjs engine`,
     );
   await exportFolder(model, at('base'));
-  const rows = schedule.steps === 0 ? [] : await readRows(dataPath, openTokenizer(model.tokenizer), model.config);
+  const rows =
+    schedule.steps === 0 ? [] : await readRows(dataPath, openForm(model.tokenizer, request.chat), model.config);
   const order = new BatchOrder(rows, schedule.batchSize, seed);
   const steps = Array.from({ length: schedule.steps }, (_, step) => step);
   await lines(at('rows.jsonl'), rows, ({ tokens, promptLength }) => ({
@@ -157,6 +158,7 @@ async function writeWork(folder: string, request: TrainRequest, model: Checkpoin
     rows: at('rows.jsonl'),
     batches: at('batches.jsonl'),
     texts: dataPath,
+    ...(request.chat && { chat: true }),
     schedule,
     learningRates: steps.map((step) => learningRateAt(schedule, step)),
     ...(adapter && { adapter: { ...adapter, start: at('adapter.safetensors') } }),

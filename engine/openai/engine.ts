@@ -134,12 +134,13 @@ export function createOpenAiEngine({ name, settings, key, folder, pauseMs }: Ope
     let done = 0;
     let tokens = 0;
     let inARow = 0;
+    const form = { ...settings, chat: chat || request.chat === true };
     const ask = (row: SampleRow): Promise<Completion> =>
       pace.run(
         async () =>
           completionOf(
-            await client.post(pathOf(settings), bodyOf(settings, served, request, row), signal),
-            chat,
+            await client.post(pathOf(form), bodyOf(form, served, request, row), signal),
+            form.chat,
             request.stop,
           ),
         signal,

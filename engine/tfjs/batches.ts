@@ -1,8 +1,8 @@
 /**
  * Training rows as token ids, and which of them make up each optimizer step.
  *
- *   const rows = await readRows('train.jsonl', tokenizer, config);
- *   const batch = assemble(rows, batchRows(rows, schedule.batchSize, seed, step), tokenizer.pad);
+ *   const rows = await readRows('train.jsonl', form, config);
+ *   const batch = assemble(rows, batchRows(rows, schedule.batchSize, seed, step), form.pad);
  *
  * Order: epochs; in each, rows of similar length share a batch (bucketing: little padding) and batches come in random
  * order. Every row is used once in an epoch; what does not fill a batch is one smaller batch, made at a random place of the
@@ -15,7 +15,7 @@ import { z } from 'zod';
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import { EngineError } from '../engine.ts';
 import { uniform } from './rng.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import type { PromptForm } from './prompt-form.ts';
 
 /** One sequence: prompt, then completion. */
 export interface TokenRow {
@@ -35,7 +35,7 @@ const Row = z.strictObject({
  * @throws EngineError TrainingDataInvalid (malformed, empty, longer than the context; the row is named, first = 0) or
  * TextNotInVocabulary.
  */
-export async function readRows(file: string, tokenizer: Tokenizer, config: DecoderConfig): Promise<TokenRow[]> {
+export async function readRows(file: string, form: PromptForm, config: DecoderConfig): Promise<TokenRow[]> {
   const rows: TokenRow[] = [];
   const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity });
   for await (const line of lines) {
@@ -53,16 +53,20 @@ export async function readRows(file: string, tokenizer: Tokenizer, config: Decod
       const issue = parsed.error.issues[0]!;
       throw invalid(`has a wrong ${issue.path.join('.') || 'shape'}: ${issue.message}`);
     }
-    const encode = (text: string) => {
+    const ids = (of: () => number[]) => {
       try {
-        return tokenizer.encode(text);
+        return of();
       } catch (error) {
         if (!(error instanceof EngineError)) throw error;
         throw new EngineError(error.code, `${file}: row ${index}: ${error.sentence}`);
       }
     };
-    const prompt = [...tokenizer.begin, ...encode(parsed.data.prompt)];
-    const completion = parsed.data.completionTokens ?? [...encode(parsed.data.completion), tokenizer.end];
+    const { prompt: asked, completion: said, completionTokens } = parsed.data;
+    const prompt = ids(() => {
+      const { before, prompts } = form.ask('', [asked]);
+      return [...before, ...prompts[0]!];
+    });
+    const completion = ids(() => (completionTokens ? form.sampled(completionTokens) : form.completion(said)));
     const tokens = Int32Array.of(...prompt, ...completion);
     if (tokens.length > config.context) {
       throw invalid(`has ${tokens.length} tokens, the context ${config.context}; shorten it or train a longer context`);

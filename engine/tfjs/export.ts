@@ -50,6 +50,7 @@ async function writeTokenizer(spec: HuggingFaceSpec, context: number, folder: st
     model_max_length: context,
     clean_up_tokenization_spaces: false,
     bos_token: begin,
+    ...spec.chatTokens,
     eos_token: token(spec.end),
     pad_token: token(spec.pad),
     chat_template: spec.chatTemplate,

@@ -10,15 +10,16 @@
  * request's prefix alone (see decoder.ts).
  */
 import { setImmediate } from 'node:timers/promises';
+import type { TokenizerSpec } from '../../schemas/checkpoint.ts';
 import type { Completion, EngineControl, SampleRequest, SampleRow } from '../engine.ts';
 import { Cache, type SharedPrefix } from './cache.ts';
 import { bytesPerPosition, Decoder } from './decoder.ts';
 import { pick } from './pick.ts';
+import { openForm, type PromptForm } from './prompt-form.ts';
 import { free, read, type Handle } from './raw.ts';
 import { uniform } from './rng.ts';
 import type { Checkpoint } from './safetensors.ts';
 import { StopTexts } from './stop.ts';
-import { openTokenizer, type Tokenizer } from './tokenizer.ts';
 
 const PROGRESS_MS = 500;
 /** Caches of one wave together, at their rows' full length. */
@@ -42,6 +43,7 @@ interface Batch {
 
 interface Run {
   sampling: SampleRequest['sampling'];
+  form: PromptForm;
   stops: StopTexts;
   meter: Meter;
   signal: AbortSignal | undefined;
@@ -52,36 +54,43 @@ const running = (job: Job): boolean => job.finish === undefined;
 
 export class Sampler {
   readonly #decoder: Decoder;
-  readonly #tokenizer: Tokenizer;
+  readonly #spec: TokenizerSpec;
+  readonly #forms = new Map<boolean, PromptForm>();
   /** The prefix used last: shards of a stage share it. */
-  #prefix: { text: string; shared: SharedPrefix } | undefined;
+  #prefix: { ids: string; shared: SharedPrefix } | undefined;
 
   /** @param onWork as of Decoder. */
   constructor(model: Checkpoint, onWork?: () => void) {
-    this.#tokenizer = openTokenizer(model.tokenizer);
+    this.#spec = model.tokenizer;
+    this.#form(false);
     this.#decoder = new Decoder(model, onWork);
   }
 
   /**
    * @returns a completion for each row, in order.
-   * @throws EngineError `TextNotInVocabulary`; the signal's reason where it aborts.
+   * @throws EngineError `TextNotInVocabulary`, for a chat `ChatTemplateMissing` and `CheckpointInvalid`; the signal's reason where it aborts.
    */
   async sample(
-    { rows, sampling, prefix = '', stop = [] }: Omit<SampleRequest, 'model'>,
+    { rows, sampling, prefix = '', chat = false, stop = [] }: Omit<SampleRequest, 'model'>,
     { signal, onProgress }: EngineControl = {},
   ): Promise<Completion[]> {
-    const before = [...this.#tokenizer.begin, ...this.#tokenizer.encode(prefix)];
+    const form = this.#form(chat);
+    const { before, prompts } = form.ask(
+      prefix,
+      rows.map((row) => row.prompt),
+    );
     const jobs = rows.map((row, index): Job => {
-      const prompt = this.#tokenizer.encode(row.prompt);
+      const prompt = prompts[index]!;
       const fits = before.length + prompt.length + row.maxNewTokens <= this.#decoder.config.context;
       const finish = !fits ? 'overflow' : row.maxNewTokens <= 0 ? 'length' : undefined;
       return { index, row, prompt, sampled: [], finish };
     });
-    const stops = new StopTexts(this.#tokenizer, stop);
+    const stops = new StopTexts(form, stop);
     const meter = new Meter(jobs, onProgress);
     const open = jobs.filter(running);
-    const shared = open.length === 0 || before.length === 0 ? undefined : this.#openPrefix(prefix, before);
-    for (const wave of this.#waves(open)) await this.#runWave(wave, { sampling, stops, meter, signal, prefix: shared });
+    const shared = open.length === 0 || before.length === 0 ? undefined : this.#openPrefix(before);
+    for (const wave of this.#waves(open))
+      await this.#runWave(wave, { sampling, form, stops, meter, signal, prefix: shared });
     meter.report(true);
     return jobs.map(({ sampled, finish }) => ({ ...stops.cut(sampled), finish: finish ?? 'length' }));
   }
@@ -92,12 +101,19 @@ export class Sampler {
     this.#decoder.close();
   }
 
-  #openPrefix(text: string, ids: readonly number[]): SharedPrefix {
-    if (this.#prefix?.text === text) return this.#prefix.shared;
+  #form(chat: boolean): PromptForm {
+    const form = this.#forms.get(chat) ?? openForm(this.#spec, chat);
+    this.#forms.set(chat, form);
+    return form;
+  }
+
+  #openPrefix(ids: readonly number[]): SharedPrefix {
+    const key = ids.join();
+    if (this.#prefix?.ids === key) return this.#prefix.shared;
     if (this.#prefix !== undefined) this.#decoder.closePrefix(this.#prefix.shared);
     this.#prefix = undefined;
     const shared = this.#decoder.openPrefix(ids);
-    this.#prefix = { text, shared };
+    this.#prefix = { ids: key, shared };
     return shared;
   }
 
@@ -152,8 +168,7 @@ export class Sampler {
   #prefill(jobs: Job[], slots: number, context: Run): Batch {
     const prompts = Array.from({ length: slots }, (_, slot) => jobs[slot]?.prompt ?? []);
     const padded = this.#decoder.paddedLength(jobs[0]!.prompt.length);
-    const { pad } = this.#tokenizer;
-    const { cache, result } = this.#decoder.prefill(prompts, padded, pad, wanted(context), context.prefix);
+    const { cache, result } = this.#decoder.prefill(prompts, padded, context.form.pad, wanted(context), context.prefix);
     const batch = { jobs, last: new Int32Array(slots), cache };
     this.#take(batch, result, context);
     return batch;
@@ -194,7 +209,7 @@ export class Sampler {
   }
 
   /** Picks the next token of every running row from what a pass gave, which it frees. */
-  #take({ jobs, last }: Batch, result: Handle, { sampling, stops, meter }: Run): void {
+  #take({ jobs, last }: Batch, result: Handle, { sampling, form, stops, meter }: Run): void {
     const vocab = this.#decoder.config.vocabSize;
     const values = read(result);
     free(result);
@@ -206,7 +221,7 @@ export class Sampler {
       job.sampled.push(id);
       last[slot] = id;
       meter.tokens++;
-      if (this.#tokenizer.isEnd(id) || stops.reached(job.sampled)) job.finish = 'stop';
+      if (form.isEnd(id) || stops.reached(job.sampled)) job.finish = 'stop';
       else if (job.sampled.length >= job.row.maxNewTokens) job.finish = 'length';
       if (!running(job)) meter.done++;
     }

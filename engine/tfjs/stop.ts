@@ -10,16 +10,18 @@
  */
 import type { Tokenizer } from './tokenizer.ts';
 
+type Reading = Pick<Tokenizer, 'encode' | 'decode' | 'end'>;
+
 /** A character may be spread over this many tokens. */
 const TOKENS_OF_A_CHARACTER = 4;
 
 export class StopTexts {
-  readonly #tokenizer: Tokenizer;
+  readonly #tokenizer: Reading;
   readonly #stops: readonly string[];
   /** Tokens from the end in which a stop lies that the last one completed: each of them adds a byte or more. */
   readonly #reach: number;
 
-  constructor(tokenizer: Tokenizer, stops: readonly string[]) {
+  constructor(tokenizer: Reading, stops: readonly string[]) {
     this.#tokenizer = tokenizer;
     this.#stops = stops;
     this.#reach = TOKENS_OF_A_CHARACTER + Math.max(0, ...stops.map((stop) => Buffer.byteLength(stop)));

@@ -16,6 +16,7 @@ import type { FrozenBlock } from './adapter.ts';
 import { writeAdapter } from './adapter-file.ts';
 import { flatten, parameterLayout, unflatten } from './layout.ts';
 import type { Layout } from './layout.ts';
+import { openForm } from './prompt-form.ts';
 import { weightsDigest, writeCheckpoint } from './safetensors.ts';
 import type { Checkpoint, NamedTensor } from './safetensors.ts';
 import { learningRateAt } from './schedule.ts';
@@ -23,7 +24,6 @@ import { SnapshotFolder } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
 import { startingPoint } from './start.ts';
 import { TrainStep } from './step.ts';
-import { openTokenizer } from './tokenizer.ts';
 
 const PROGRESS_EVERY_MS = 400;
 
@@ -78,7 +78,7 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
     return { weightsDigest: digest, steps: 0, resumedFrom: 0, finalLoss: null, learningRates: [], tokens: 0 };
   }
 
-  const rows = await readRows(request.dataPath, openTokenizer(model.tokenizer), model.config);
+  const rows = await readRows(request.dataPath, openForm(model.tokenizer, request.chat), model.config);
   const order = new BatchOrder(rows, schedule.batchSize * (schedule.accumulate ?? 1), seed);
   const { layout } = learned;
   const folder = request.resume === undefined ? null : new SnapshotFolder(request.resume);

@@ -6,7 +6,7 @@ import { assemble, BatchOrder, epochBatches, readRows } from '../../engine/tfjs/
 import type { TokenRow } from '../../engine/tfjs/batches.ts';
 import { uniform } from '../../engine/tfjs/rng.ts';
 import { learningRateAt } from '../../engine/tfjs/schedule.ts';
-import { openTokenizer } from '../../engine/tfjs/tokenizer.ts';
+import { openForm } from '../../engine/tfjs/prompt-form.ts';
 import { DecoderConfig, TokenizerSpec, TrainSchedule } from '../../schemas/checkpoint.ts';
 
 const SEED = '0123456789abcdef0123456789abcdef';
@@ -85,7 +85,7 @@ describe('training rows', () => {
     activation: 'relu',
     context: 8,
   });
-  const tokenizer = openTokenizer(spec);
+  const form = openForm(spec);
   let folder: string;
   beforeAll(async () => void (folder = await mkdtemp(path.join(tmpdir(), 'batches-'))));
   afterAll(() => rm(folder, { recursive: true }));
@@ -95,7 +95,7 @@ describe('training rows', () => {
       file,
       lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line)) + '\n').join(''),
     );
-    return readRows(file, tokenizer, config);
+    return readRows(file, form, config);
   };
 
   it('end with the end token, or are the sampled ids as they are', async () => {

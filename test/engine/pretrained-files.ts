@@ -85,6 +85,7 @@ const special = (id: number) => ({
   id,
   content: PIECES[id],
   special: true,
+  single_word: false,
   normalized: false,
   lstrip: false,
   rstrip: false,

@@ -61,6 +61,7 @@ export const rules: Record<string, Rule> = {
       'tasks',
       'engine/models.ts',
       'engine/tfjs/export.ts',
+      'engine/hub',
       'activities/resolve.ts',
       'activities/plan-fork.ts',
       'connection',

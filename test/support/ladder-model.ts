@@ -3,7 +3,7 @@
  * question and whether the model was trained. Every request is kept.
  */
 import type { Dependencies } from '../../activities/dependencies.ts';
-import type { Engine, SampleRequest } from '../../engine/engine.ts';
+import type { Engine, SampleRequest, TrainRequest } from '../../engine/engine.ts';
 import { createScriptedEngine } from '../../engine/scripted.ts';
 import { weightsDigest, writeSafetensors } from '../../engine/tfjs/safetensors.ts';
 import { DecoderConfig } from '../../schemas/checkpoint.ts';
@@ -28,8 +28,14 @@ export type Skill = (prefix: string, trained: boolean) => number;
 
 const hash = (text: string) => [...text].reduce((h, c) => (Math.imul(h, 31) + c.charCodeAt(0)) >>> 0, 7);
 
-export function ladderEngine(skill: Skill): { engine: Engine; asked: SampleRequest[]; trainedOn: string[] } {
+export function ladderEngine(skill: Skill): {
+  engine: Engine;
+  asked: SampleRequest[];
+  trainings: TrainRequest[];
+  trainedOn: string[];
+} {
   const asked: SampleRequest[] = [];
+  const trainings: TrainRequest[] = [];
   const trainedOn: string[] = [];
   let base = '';
   let prefix = '';
@@ -50,9 +56,10 @@ export function ladderEngine(skill: Skill): { engine: Engine; asked: SampleReque
     },
     async train(request, control) {
       const { readFile } = await import('node:fs/promises');
+      trainings.push(request);
       trainedOn.push(await readFile(request.dataPath, 'utf8'));
       return inner.train(request, control);
     },
   };
-  return { engine, asked, trainedOn };
+  return { engine, asked, trainings, trainedOn };
 }

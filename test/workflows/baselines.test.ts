@@ -33,7 +33,7 @@ const input = (recipe: string, more: Partial<RunInput> = {}): Partial<RunInput> 
   ...more,
 });
 async function finished(id: string, asked: Partial<RunInput>): Promise<RunDocument> {
-  for (const list of [scripted.asked, scripted.trainedOn]) list.length = 0;
+  for (const list of [scripted.asked, scripted.trainings, scripted.trainedOn]) list.length = 0;
   return bench.during(async () => {
     await (await startRun(bench, id, asked)).result();
     return documentOf(bench, id);
@@ -82,6 +82,32 @@ describe('the form of a prompt', () => {
     const hinted = task.prompt.shots!('hinted', {});
     expect(prefixes().sort()).toEqual(['', hinted].sort());
     expect(iterations[0]?.accuracy.overall).toBeLessThan(0.4);
+    expect(scripted.asked.filter(({ chat }) => chat)).toEqual([]);
+  }, 60_000);
+
+  it('is a chat where that is asked for: sampling, training and evaluation each for itself', async () => {
+    const set = { ...small, 'stages.free.with.prompt': 'chat', 'stages.hinted.with.prompt': 'chat-shots' };
+    await finished('sampled-in-chat', input('star', { iterations: 1, seed: 5, set }));
+    const hinted = task.prompt.shots!('hinted', {});
+    const forms = new Set(scripted.asked.map(({ prefix = '', chat = false }) => JSON.stringify([prefix, chat])));
+    expect([...forms].sort()).toEqual(
+      [
+        ['', true],
+        [hinted, true],
+        [worked, false],
+      ]
+        .map((form) => JSON.stringify(form))
+        .sort(),
+    );
+    expect(scripted.trainings.map(({ chat }) => chat)).toEqual([undefined]);
+    const all = { ...set, 'stages.next.with.prompt': 'chat', 'stages.score.with.prompt': 'chat' };
+    const { iterations } = await finished('all-in-chat', input('star', { iterations: 1, seed: 5, set: all }));
+    // Sampling and judging come from the memo; training and evaluation are other work now.
+    expect(scripted.asked.map(({ prefix, chat }) => [prefix, chat])).toContainEqual([undefined, true]);
+    expect(scripted.trainings.map(({ chat }) => chat)).toEqual([true]);
+    const [row] = scripted.trainedOn[0]!.split('\n');
+    expect(JSON.parse(row!)).toMatchObject({ prompt: expect.stringMatching(/^Q: What is .*\nA:$/) as string });
+    expect(iterations).toHaveLength(2);
   }, 60_000);
 });
 

@@ -10,6 +10,7 @@ import type { HuggingFaceSpec } from '../../../schemas/checkpoint.ts';
 import type { Json } from './config.ts';
 import type { GgufValue } from './gguf.ts';
 import { refused } from './source.ts';
+import { tokensIn } from './tokenizer-files.ts';
 
 type Metadata = ReadonlyMap<string, GgufValue>;
 
@@ -134,6 +135,11 @@ export function tokenizerOf(file: string, metadata: Metadata): HuggingFaceSpec {
     },
   };
   const [bos, more, template] = [id('bos'), id('eot'), metadata.get('tokenizer.chat_template')];
+  const inGguf: Record<string, string> = { unk: 'unknown', sep: 'seperator', pad: 'padding' };
+  const spoken = (name: string) => {
+    const kind = name.replace('_token', '');
+    return tokens[id(inGguf[kind] ?? kind) ?? -1];
+  };
   const begins = get('add_bos_token') ?? pre === 'llama-bpe';
   return {
     kind: 'huggingface',
@@ -142,6 +148,6 @@ export function tokenizerOf(file: string, metadata: Metadata): HuggingFaceSpec {
     ...{ pad: id('padding') ?? end, end },
     ...(more !== undefined && more !== end && { ends: [more] }),
     ...(begins === true && bos !== undefined && { begin: bos }),
-    ...(typeof template === 'string' && { chatTemplate: template }),
+    ...(typeof template === 'string' && { chatTemplate: template, ...tokensIn(template, spoken) }),
   };
 }

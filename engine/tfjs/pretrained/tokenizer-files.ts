@@ -46,8 +46,7 @@ export async function readTokenizer(folder: string, config: Json): Promise<Huggi
   const words = (await readJson(at('tokenizer_config.json'))) ?? {};
   const generation = (await readJson(at('generation_config.json'))) ?? {};
   const id = (name: string): number[] => {
-    const token = words[name] as string | { content: string } | null | undefined;
-    const content = typeof token === 'string' ? token : token?.content;
+    const content = contentOf(words[name]);
     const found = content === undefined ? undefined : library.token_to_id(content);
     return found === undefined ? [] : [found];
   };
@@ -58,6 +57,7 @@ export async function readTokenizer(folder: string, config: Json): Promise<Huggi
     throw refused(folder, 'names no token that ends a text', 'give eos_token in its tokenizer_config.json');
   const begin = beginOf(file, library);
   const template = await templateOf(at('chat_template.jinja'), words.chat_template);
+  const spoken = (name: string) => contentOf(words[name]);
   return {
     kind: 'huggingface',
     tokenizer,
@@ -66,8 +66,24 @@ export async function readTokenizer(folder: string, config: Json): Promise<Huggi
     end,
     ...(more.length > 0 && { ends: more }),
     ...(begin !== undefined && { begin }),
-    ...(template !== undefined && { chatTemplate: template }),
+    ...(template !== undefined && { chatTemplate: template, ...tokensIn(template, spoken) }),
   };
+}
+
+const contentOf = (token: unknown): string | undefined =>
+  typeof token === 'string' ? token : (token as { content?: string } | null | undefined)?.content;
+
+const TOKENS = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'].map((kind) => `${kind}_token`);
+
+/** The special tokens that a chat template names. */
+export function tokensIn(
+  template: string,
+  spoken: (name: string) => string | undefined,
+): Pick<HuggingFaceSpec, 'chatTokens'> {
+  const named = TOKENS.filter((name) => template.includes(name))
+    .map((name) => [name, spoken(name)])
+    .filter(([, content]) => content !== undefined);
+  return named.length > 0 ? { chatTokens: Object.fromEntries(named) as Record<string, string> } : {};
 }
 
 function opened(file: string, tokenizer: string) {

@@ -210,6 +210,14 @@ describe('what is asked', () => {
     expect((await ask(engine, 1))[0]!.finish).toBe('stop');
   });
 
+  it('is one message where the request is a chat, whatever the settings say', async () => {
+    const { server, engine } = await place();
+    const request = { model, rows: rowsOf(1), chat: true, sampling: { temperature: 0, topP: 1 } };
+    expect((await engine.sample(request))[0]!.finish).toBe('stop');
+    const messages = [{ role: 'user', content: additionPrompt(0) }];
+    expect(server.asked.at(-1)).toEqual({ model: 'base', messages, max_tokens: 99, temperature: 0 });
+  });
+
   it('holds what the settings add, and the fingerprint names it', async () => {
     const { server, engine } = await place({}, { body: { repeat_penalty: 1, temperature: 9 } });
     expect(await bodies(server, engine, 0)).toMatchObject({ repeat_penalty: 1, temperature: 0 });
