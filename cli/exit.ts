@@ -45,6 +45,14 @@ const exitOfConnection = (code: ConnectionCode): ExitCode =>
 const errnoOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
+/** What the system's word for a file that cannot be written means for a home; undefined for other words. */
+export const homeCode = (errno: string | undefined): 'StoreFull' | 'HomeUnusable' | undefined =>
+  errno === 'ENOSPC' || errno === 'EDQUOT'
+    ? 'StoreFull'
+    : ['EACCES', 'EROFS', 'ENOTDIR', 'EPERM'].includes(errno ?? '')
+      ? 'HomeUnusable'
+      : undefined;
+
 /** Whatever was thrown, as an error that has an exit code. What nobody foresaw is a failure of this program: 1. */
 export function asCliError(error: unknown): CliError {
   if (error instanceof CliError) return error;
@@ -55,12 +63,8 @@ export function asCliError(error: unknown): CliError {
   if (known) return new CliError(exitOfConnection(known.code), known.code, known.sentence);
   const errno = errnoOf(error);
   const message = error instanceof Error ? error.message : String(error);
-  if (errno !== undefined && ['EACCES', 'EROFS', 'ENOTDIR', 'EPERM', 'ENOSPC', 'EDQUOT'].includes(errno))
-    return new CliError(
-      EXIT.unreachable,
-      errno === 'ENOSPC' || errno === 'EDQUOT' ? 'StoreFull' : 'HomeUnusable',
-      message,
-    );
+  const ofHome = homeCode(errno);
+  if (ofHome !== undefined) return new CliError(EXIT.unreachable, ofHome, message);
   return new CliError(EXIT.failed, 'Unexpected', message, {
     stack: error instanceof Error ? (error.stack ?? null) : null,
   });

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { CliError, EXIT } from './exit.ts';
+import { CliError, EXIT, homeCode } from './exit.ts';
 import type { HomePaths } from './home.ts';
 import { logTail, supervise } from './supervise.ts';
 import type { Started, Supervised, SuperviseOptions } from './supervise.ts';
@@ -78,9 +78,11 @@ export function superviseWorker(target: WorkerTarget, hooks: Pick<SuperviseOptio
       } catch {
         // No log: it died before its first word.
       }
+      // A disk that is full, or a store that is away, when the worker starts: as for the command itself.
+      const ofHome = homeCode(last?.code) ?? (last?.code.startsWith('Store') ? last.code : undefined);
       return new CliError(
-        EXIT.failed,
-        last?.code ?? 'WorkerFailed',
+        ofHome === undefined ? EXIT.failed : EXIT.unreachable,
+        ofHome ?? last?.code ?? 'WorkerFailed',
         last
           ? `the worker cannot run: ${last.message}`
           : `the worker cannot run (${exit}); last lines of ${target.paths.workerLog}:\n${tail}`,

@@ -27,7 +27,7 @@ const role = ROLES[lastTwo === 'scripts/start.mjs' ? told : lastTwo];
 if (control !== undefined && role !== undefined && isMainThread) {
   let clockMs = 0;
   let full;
-  const { readFileSync } = fs;
+  const { existsSync, readFileSync } = fs;
   const look = () => {
     try {
       const asked = JSON.parse(readFileSync(control, 'utf8'));
@@ -63,8 +63,9 @@ if (control !== undefined && role !== undefined && isMainThread) {
   };
   const writes = (flags) => /[wa+]/.test(String(flags ?? 'r')) || (typeof flags === 'number' && (flags & 3) !== 0);
   const fails = {
-    open: (file, flags) => writes(flags) && below(file),
-    mkdir: below,
+    // What is there already needs no space to be opened, or found.
+    open: (file, flags) => writes(flags) && below(file) && !existsSync(file),
+    mkdir: (folder) => below(folder) && !existsSync(folder),
     writeFile: below,
     appendFile: below,
     copyFile: (_, target) => below(target),

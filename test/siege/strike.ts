@@ -97,7 +97,8 @@ async function fillUntilItWaits(place: Place): Promise<boolean> {
   place.set({ full: true });
   for (const until = Date.now() + WAITS_MS; !place.command.over && Date.now() < until;) await pause(50);
   place.set({ full: false });
-  return goOnIfOver(place, [EXIT.waiting]);
+  // A command that was only starting ends at once, and says why.
+  return goOnIfOver(place, [EXIT.waiting, EXIT.unreachable]);
 }
 
 /** The fault, once its moment comes; undefined if the run was over before, or there was nothing to damage yet. */
