@@ -19,16 +19,11 @@ import { writeAdapter } from '../tfjs/adapter-file.ts';
 import { adapterShapes, initialAdapter } from '../tfjs/adapter.ts';
 import { BatchOrder, readRows } from '../tfjs/batches.ts';
 import { exportFolder } from '../tfjs/export.ts';
+import { gently } from '../tfjs/gently.ts';
 import { parameterShapes } from '../tfjs/parameters.ts';
 import { hubConfig } from '../tfjs/pretrained/hub-config.ts';
 import { HUB_NAMES } from '../tfjs/pretrained/names.ts';
-import {
-  exactTensors,
-  readSafetensors,
-  weightsDigest,
-  writeCheckpoint,
-  writeSafetensors,
-} from '../tfjs/safetensors.ts';
+import { digestSteps, exactTensors, readSafetensors, writeCheckpoint, writeSafetensors } from '../tfjs/safetensors.ts';
 import type { Checkpoint } from '../tfjs/safetensors.ts';
 import { learningRateAt } from '../tfjs/schedule.ts';
 import { openForm } from '../tfjs/prompt-form.ts';
@@ -190,7 +185,7 @@ async function takeOver(
   }
   const tensors = exactTensors(file, found, parameterShapes(model.config));
   await writeCheckpoint(outputPath, { ...model, tensors });
-  return weightsDigest(tensors.values());
+  return gently(digestSteps(tensors.values()));
 }
 
 function jsonOf(line: string): unknown {

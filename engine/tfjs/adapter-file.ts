@@ -12,8 +12,10 @@ import { Digest } from '../../schemas/artifact.ts';
 import { AdapterOptions } from '../../schemas/checkpoint.ts';
 import { EngineError } from '../engine.ts';
 import type { LocalCheckpoint } from '../engine.ts';
-import { adapterShapes, mergeAdapter } from './adapter.ts';
+import { adapterShapes, mergeSteps } from './adapter.ts';
+import { gently } from './gently.ts';
 import {
+  digestSteps,
   exactTensors,
   parseMetadata,
   readCheckpoint,
@@ -31,7 +33,7 @@ export const adaptedDigest = (adapter: string, base: string): string =>
 
 /** Writes an adapter: same factors, options and base ⇒ same bytes. Gives the digest of the adapted model. */
 export async function writeAdapter(file: string, adapter: Adapter): Promise<string> {
-  const base = weightsDigest(adapter.base.tensors.values());
+  const base = await gently(digestSteps(adapter.base.tensors.values()));
   const metadata = AdapterMetadata.parse({ ...adapter.options, base });
   await writeSafetensors(file, { adapter: JSON.stringify(metadata) }, adapter.tensors.values());
   return adaptedDigest(weightsDigest(adapter.tensors.values()), base);
@@ -49,7 +51,7 @@ export async function readAdapter(path: string, base: Pick<LocalCheckpoint, 'pat
   const whole = await readCheckpoint(base.path);
   const { metadata, tensors } = await readSafetensors(path);
   const { base: wanted, ...options } = parseMetadata(path, metadata, 'adapter', AdapterMetadata);
-  const found = weightsDigest(whole.tensors.values());
+  const found = await gently(digestSteps(whole.tensors.values()));
   if (found !== wanted) {
     throw new EngineError(
       'CheckpointInvalid',
@@ -66,5 +68,5 @@ export async function readAdapter(path: string, base: Pick<LocalCheckpoint, 'pat
 export async function readModel({ path, base }: Pick<LocalCheckpoint, 'path' | 'base'>): Promise<Checkpoint> {
   if (base === undefined) return readCheckpoint(path);
   const adapter = await readAdapter(path, base);
-  return { ...adapter.base, tensors: mergeAdapter(adapter.base.tensors, adapter) };
+  return { ...adapter.base, tensors: await gently(mergeSteps(adapter.base.tensors, adapter)) };
 }

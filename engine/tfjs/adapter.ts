@@ -11,6 +11,8 @@
  * Limits: no dropout (a step stays a function of seed and data), no bias; embedding, norms and output layer stay frozen.
  */
 import type { AdapterOptions, DecoderConfig } from '../../schemas/checkpoint.ts';
+import { atOnce } from './gently.ts';
+import type { Steps } from './gently.ts';
 import { flatten, gainOf, parameterLayout } from './layout.ts';
 import type { Block, Layout } from './layout.ts';
 import { parameterShapes } from './parameters.ts';
@@ -133,10 +135,14 @@ export function frozenBlocks(layout: AdapterLayout, tensors: ReadonlyMap<string,
 }
 
 /** The weights that base and adapter stand for, [out, in] each: W + alpha/rank · B·A, sums in float64. */
-export function mergeAdapter(
+export const mergeAdapter = (...of: Parameters<typeof mergeSteps>): Map<string, NamedTensor> =>
+  atOnce(mergeSteps(...of));
+
+/** As `mergeAdapter`, in steps. */
+export function* mergeSteps(
   base: ReadonlyMap<string, NamedTensor>,
   { options: { rank, alpha }, tensors }: { options: AdapterOptions; tensors: ReadonlyMap<string, NamedTensor> },
-): Map<string, NamedTensor> {
+): Steps<Map<string, NamedTensor>> {
   const merged = new Map(base);
   for (const { name, shape, data } of base.values()) {
     if (!isProjection({ name })) continue;
@@ -153,6 +159,7 @@ export function mergeAdapter(
       }
       for (let column = 0; column < columns; column++)
         sum[row * columns + column] = data[row * columns + column]! + delta[column]!;
+      yield;
     }
     merged.set(name, { name, shape, data: sum });
   }

@@ -12,6 +12,8 @@ import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { DecoderConfig, TokenizerSpec } from '../../schemas/checkpoint.ts';
 import { EngineError } from '../engine.ts';
+import { atOnce } from './gently.ts';
+import type { Steps } from './gently.ts';
 import { architectureFault, parameterShapes } from './parameters.ts';
 import type { ParameterShape } from './parameters.ts';
 
@@ -271,12 +273,18 @@ export async function readCheckpoint(file: string): Promise<Checkpoint> {
  * `sha256:<hex>` over the tensors sorted by name: each one's name, type and shape as a line of JSON, then its
  * little-endian bytes, whose number the shape gives: two sets of tensors never frame to the same bytes.
  */
-export function weightsDigest(tensors: Iterable<NamedTensor>): string {
+export const weightsDigest = (tensors: Iterable<NamedTensor>): string => atOnce(digestSteps(tensors));
+
+/** As `weightsDigest`, in steps. */
+export function* digestSteps(tensors: Iterable<NamedTensor>): Steps<string> {
   const hash = createHash('sha256');
   for (const { name, shape, data } of [...tensors].sort(byName)) {
     hash.update(`${JSON.stringify([name, storedType(data), shape])}\n`);
     const bytes = bytesOf(data);
-    for (let at = 0; at < bytes.length; at += PIECE) hash.update(bytes.subarray(at, at + PIECE));
+    for (let at = 0; at < bytes.length; at += PIECE) {
+      hash.update(bytes.subarray(at, at + PIECE));
+      yield;
+    }
   }
   return `sha256:${hash.digest('hex')}`;
 }

@@ -7,11 +7,18 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { cached } from './cache.mjs';
 import { run } from './child.mjs';
 import { SetupFailure } from './failure.mjs';
 import { cacheFolder } from './locate.mjs';
 import { llamaCppVersion, machine } from './pins.mjs';
+
+/** Pictures are not served, and llama.cpp's common library is not used: more than half of the compilation. */
+const options = [
+  '-DLLAVA_BUILD=OFF',
+  `-DCMAKE_PROJECT_llama.cpp_INCLUDE=${fileURLToPath(new URL('llama-cpp.cmake', import.meta.url))}`,
+];
 
 const pythonIn = (folder) => join(folder, 'venv', 'bin', 'python');
 
@@ -30,8 +37,7 @@ export const provideLlamaCpp = async ({ compile = process.env.STARTRAIL_BUILD_LL
       if (existsSync(wheels)) args.push('--find-links', wheels);
       if (!compile) args.push('--only-binary', ':all:');
       const { ok, why } = await run(pythonIn(at), [...args, `llama-cpp-python[server]==${llamaCppVersion}`], {
-        // Pictures are not served: half of the compilation.
-        env: { ...process.env, CMAKE_ARGS: '-DLLAVA_BUILD=OFF' },
+        env: { ...process.env, CMAKE_ARGS: options.map((option) => `'${option}'`).join(' ') },
         timeoutMs: 60 * 60_000,
       });
       if (!ok)

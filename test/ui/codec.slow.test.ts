@@ -1,7 +1,5 @@
 /** An encrypted workflow in Temporal's own UI, in a real browser: opened through the codec server, and not without its token. */
 import { randomBytes } from 'node:crypto';
-import net from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { Client } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { Browser } from 'playwright-core';
@@ -10,6 +8,7 @@ import { startCodecServer } from '../../connection/codec-server.ts';
 import type { CodecServer } from '../../connection/codec-server.ts';
 import { dataConverterOf } from '../../connection/codec.ts';
 import { parseKeys } from '../../connection/keys.ts';
+import { freePort } from '../support/free-port.ts';
 import { temporalBinary } from '../support/temporal.ts';
 import { findBrowser, NO_BROWSER, openBrowser } from './browser.ts';
 
@@ -17,14 +16,6 @@ const executable = findBrowser();
 if (executable === undefined) process.stderr.write(`skipping the codec in Temporal's UI: ${NO_BROWSER}\n`);
 const MARK = 'opened-by-the-codec-server';
 const TOKEN = 'a-token-of-the-test';
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 describe.skipIf(executable === undefined)("the codec server and Temporal's UI", () => {
   const keys = parseKeys(`may ${randomBytes(32).toString('base64')}`, 'test');

@@ -8,6 +8,7 @@ import { SEARCH_ATTRIBUTES } from '../../schemas/search-attributes.ts';
 import { createLocalStore } from '../../store/local.ts';
 import { RunDocument } from '../../schemas/run.ts';
 import { fileServer } from '../support/file-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { smallRun } from '../support/temporal.ts';
 import { startCollector } from './collector.ts';
 import type { CollectedSpan } from './collector.ts';
@@ -25,13 +26,6 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => collector.close());
 
-const freePort = async () => {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-};
 /** Two shards of a draw, one of what follows on its hints. */
 const input = { ...smallRun({ iterations: 1, shardSize: 25 }), parameters: { digits: 1 } };
 const run = async (workflowId: string) => {
