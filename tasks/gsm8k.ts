@@ -13,10 +13,9 @@
  * Strata: steps of the human solution, "1" … "8+". Limits: out of reach for very small models (SmolLM2-135M: 0.4–2.4%).
  */
 import { z } from 'zod';
-import type { Problem } from '../schemas/problem.ts';
 import { numeric, parseNumber, readNumber } from '../verifiers/numeric.ts';
 import { DatasetParameters, noRows } from './dataset.ts';
-import { ask, pretrainedDefaults, shotsOf, STOP } from './pretrained.ts';
+import { pretrainedDefaults, STOP, workedPrompt } from './pretrained.ts';
 import type { Task } from './task.ts';
 
 const Row = z.object({ question: z.string().min(1), answer: z.string().regex(/####\s*\S/) });
@@ -56,9 +55,14 @@ const solve = (solution: string, answer: string): string => ` ${solution}\n#### 
 /** The answer at once. */
 const direct = (answer: string): string => ` #### ${answer}`;
 const hint = (answer: string): string => ` (The answer is ${answer}.)`;
-const questionOf = ({ data }: Problem): string => data.question as string;
 const stepsOf = (text: string): number =>
   text.split('\n').filter((line) => line.trim() !== '' && !line.trim().startsWith('####')).length;
+
+/** What is computed, in its order, whatever is said around it; RFT counts paths so (arXiv:2308.01825 §3.3). Without any: the text. */
+const equationsOf = (text: string): string =>
+  (text.match(/[\d.,$()\s+*/×÷−-]*\d[\d.,$()\s+*/×÷−-]*=\s*\$?-?\d[\d.,]*/g) ?? [text])
+    .map((equation) => equation.replace(/[\s,$]|\.(?!\d)/g, ''))
+    .join('\n');
 
 const gsm8k: Task<DatasetParameters> = {
   ...noRows,
@@ -84,27 +88,13 @@ const gsm8k: Task<DatasetParameters> = {
     },
     shots: () => EXAMPLES.map(({ question }) => question),
   },
-  prompt: {
-    free: (problem) => ask(questionOf(problem)),
-    hinted: (problem) => ask(questionOf(problem)) + hint(problem.gold[0]!),
-    shots: (form) =>
-      shotsOf(
-        EXAMPLES.map(({ question, solution, answer }) => ({
-          prompt: ask(question) + (form === 'hinted' ? hint(answer) : ''),
-          completion: solve(solution, answer),
-        })),
-      ),
-    direct: {
-      shots: () =>
-        shotsOf(EXAMPLES.map(({ question, answer }) => ({ prompt: ask(question), completion: direct(answer) }))),
-      completion: ({ gold }) => direct(gold[0]!),
-    },
-  },
+  prompt: workedPrompt({ examples: EXAMPLES, hint, complete: solve, direct }),
   stop: STOP,
   goldCompletion: ({ data, gold }) => solve(data.rationale as string, gold[0]!),
   parse: (text) => parseNumber(text, STOP),
   judge: (problem, text) => numeric({ problem, text, answer: gsm8k.parse(text) }),
   stepCount: stepsOf,
+  sameSteps: equationsOf,
   maxNewTokens: () => MAX_NEW_TOKENS,
   defaults: pretrainedDefaults,
   judging: { trusted: true },

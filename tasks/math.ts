@@ -9,11 +9,10 @@
  * The examples are our own.
  */
 import { z } from 'zod';
-import type { Problem } from '../schemas/problem.ts';
 import { latex, parseLatex } from '../verifiers/latex.ts';
 import { DatasetParameters, noRows } from './dataset.ts';
 import type { DatasetFile } from './dataset.ts';
-import { ask, pretrainedDefaults, shotsOf, STOP } from './pretrained.ts';
+import { pretrainedDefaults, STOP, workedPrompt } from './pretrained.ts';
 import type { Task } from './task.ts';
 
 const Parameters = DatasetParameters.extend({
@@ -60,7 +59,6 @@ const complete = (solution: string, answer: string): string =>
   ` ${solution} Therefore, the answer is $\\boxed{${answer}}$.`;
 /** The answer at once. */
 const direct = (answer: string): string => ` The answer is $\\boxed{${answer}}$.`;
-const questionOf = ({ data }: Problem): string => data.question as string;
 
 const math: Task<Parameters> = {
   ...noRows,
@@ -84,22 +82,7 @@ const math: Task<Parameters> = {
     },
     shots: () => EXAMPLES.map(({ question }) => question),
   },
-  prompt: {
-    free: (problem) => ask(questionOf(problem)),
-    hinted: (problem) => ask(questionOf(problem)) + hint(problem.gold[0]!),
-    shots: (form) =>
-      shotsOf(
-        EXAMPLES.map(({ question, solution, answer }) => ({
-          prompt: ask(question) + (form === 'hinted' ? hint(answer) : ''),
-          completion: complete(solution, answer),
-        })),
-      ),
-    direct: {
-      shots: () =>
-        shotsOf(EXAMPLES.map(({ question, answer }) => ({ prompt: ask(question), completion: direct(answer) }))),
-      completion: ({ gold }) => direct(gold[0]!),
-    },
-  },
+  prompt: workedPrompt({ examples: EXAMPLES, hint, complete, direct }),
   stop: STOP,
   goldCompletion: ({ data, gold }) => complete(data.rationale as string, gold[0]!),
   parse: (text) => parseLatex(text, STOP),
