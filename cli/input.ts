@@ -37,6 +37,11 @@ export const integer =
     return value;
   };
 
+/** For commander: `1,2,3`, each once. */
+export function seedList(text: string): number[] {
+  return [...new Set(text.split(',').map((one) => integer(0)(one)))];
+}
+
 /** For commander: `path=value`, the value as JSON, or else as the string it is. */
 export function setting(text: string, before: [string, unknown][] = []): [string, unknown][] {
   const at = text.indexOf('=');

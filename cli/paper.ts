@@ -1,6 +1,6 @@
 /**
  * `paper [task]`: makes the runs of the paper's table one after another, in one session, and prints the table beside the published
- * numbers. A second call takes what is done, goes on with what is open and starts the rest. Rows, ids: cli/paper-rows.ts.
+ * numbers. A second call takes what is done, goes on with what is open and starts the rest (cli/series.ts). Rows, ids: cli/paper-rows.ts.
  *
  *   startrail paper gsm8k --model smollm2 --limit 100
  */
@@ -8,41 +8,24 @@ import { compareRuns } from '../report/compare.ts';
 import type { Compared } from '../report/compare.ts';
 import { PUBLISHED } from '../report/published.ts';
 import type { Recipe } from '../schemas/recipe.ts';
-import type { RunDocument, RunInput, RunStatus } from '../schemas/run.ts';
-import type { Store } from '../store/store.ts';
+import type { RunDocument, RunInput } from '../schemas/run.ts';
 import { taskById } from '../tasks/index.ts';
 import { differenceText, outcomesOf, showCompared } from './compare.ts';
-import { checkDisk } from './disk.ts';
-import { readRun } from './document.ts';
-import { estimate } from './estimate.ts';
 import { CliError, EXIT, exitOfStatus } from './exit.ts';
-import { closeSession, followRun, showEnd } from './finish.ts';
-import { Detached } from './follow.ts';
-import { prepareHome } from './home.ts';
 import { runInput } from './input.ts';
-import type { Leaving } from './leave.ts';
-import { checkSame, endedBadly, limitOf, paperName, paperRows, rowId, rowInput } from './paper-rows.ts';
+import { limitOf, paperName, paperRows, rowInput } from './paper-rows.ts';
 import type { PaperOptions, PaperRow } from './paper-rows.ts';
-import { checkEngine, openStore, readStore } from './parts.ts';
+import { openStore } from './parts.ts';
 import type { Context } from './parts.ts';
-import { planInput } from './plan.ts';
 import { names, recipeById } from './registry.ts';
-import type { Session } from './session.ts';
-import { beginSession, startRun } from './start.ts';
+import { makeSeries, seriesCost, seriesOf } from './series.ts';
+import type { Member } from './series.ts';
 import { duration } from './terminal.ts';
 
 interface Row extends PaperRow {
   /** Null where the task has no such row. */
-  runId: string | null;
-  input: RunInput | null;
-  /** Null before the run has a document. */
-  status: RunStatus | null;
-  /** Done before this command began. */
-  reused: boolean;
-  document: RunDocument | undefined;
+  member: Member | null;
 }
-type Planned = Row & { runId: string; input: RunInput };
-const applies = (row: Row): row is Planned => row.runId !== null && row.input !== null;
 
 const STAR = 'star';
 
@@ -56,23 +39,13 @@ export async function paper(context: Context, taskId: string, options: PaperOpti
   const wanted = paperRows(task, options.model);
   const recipes = wanted.filter(({ lacks }) => lacks === null).map(({ recipe }) => recipeById(recipe) as Recipe);
   for (const recipe of recipes) inputs.set(recipe.id, rowInput(recipe, recipes, task, options, names()));
-  const cost = { seconds: 0, diskBytes: 0 };
-  for (const input of inputs.values()) {
-    const plan = await planInput(input);
-    checkEngine(context, plan.engine);
-    const { seconds, diskBytes } = estimate(plan, []);
-    cost.seconds += seconds;
-    cost.diskBytes += diskBytes;
-  }
-  const rows = await Promise.all(
-    wanted.map(async (row): Promise<Row> => {
-      const input = inputs.get(row.recipe) ?? null;
-      const found = input && (await standing(await readStore(context.home), name, row.recipe, input));
-      const { runId, document } = found ?? { runId: null, document: undefined };
-      const reused = document?.status === 'done';
-      return { ...row, runId, input, status: document?.status ?? null, reused, document };
-    }),
+  const cost = await seriesCost(context, [...inputs.values()]);
+  const members = await seriesOf(
+    context,
+    name,
+    [...inputs].map(([key, input]) => ({ key, input })),
   );
+  const rows = wanted.map((row): Row => ({ ...row, member: members.find(({ key }) => key === row.recipe) ?? null }));
   const limit = limitOf(task, options);
   // An estimate sees no rows of published files.
   const time = task.dataset ? null : cost.seconds;
@@ -83,94 +56,34 @@ export async function paper(context: Context, taskId: string, options: PaperOpti
   );
   for (const { recipe, lacks } of rows) if (lacks !== null) terminal.say(`no row ${recipe}: ${lacks}`);
   if (options.dryRun) {
-    for (const { recipe, runId, status } of rows.filter(applies))
-      terminal.say(`  ${recipe.padEnd(20)} ${runId} · ${status ?? 'not started'}`);
+    for (const { key, runId, status } of members)
+      terminal.say(`  ${key.padEnd(20)} ${runId} · ${status ?? 'not started'}`);
     terminal.say('nothing was started');
     if (terminal.json) terminal.document({ ...asJson(name, rows), estimate: { seconds: time } });
     return EXIT.ok;
   }
-  const open = rows.filter(applies).filter(({ reused }) => !reused);
-  if (open.length > 0) {
-    checkDisk(context.home, cost.diskBytes);
-    prepareHome(context.home);
-    if (!(await makeRuns(context, rows.filter(applies)))) {
-      terminal.say('detached; the same command again goes on from here');
-      if (terminal.json) terminal.document(asJson(name, rows));
-      return EXIT.detached;
-    }
+  if (!(await makeSeries(context, 'paper', members, cost))) {
+    terminal.say('detached; the same command again goes on from here');
+    if (terminal.json) terminal.document(asJson(name, rows));
+    return EXIT.detached;
   }
   return tell(context, name, rows);
 }
 
-/** The run that stands for a row, or the id that its next attempt takes. Throws RunDiffers. */
-async function standing(
-  store: Store | undefined,
-  name: string,
-  recipe: string,
-  input: RunInput,
-): Promise<{ runId: string; document: RunDocument | undefined }> {
-  for (let attempt = 1; ; attempt++) {
-    const runId = rowId(name, recipe, attempt);
-    const document = store && (await readRun(store, runId));
-    if (document && endedBadly(document)) continue;
-    if (document) checkSame(document, input);
-    return { runId, document };
-  }
-}
-
-/** One session for all of them; fills in what became of each. False where the person left. */
-async function makeRuns(context: Context, rows: Planned[]): Promise<boolean> {
-  const { session, leaving } = await beginSession(context, 'paper');
-  const held = { session };
-  try {
-    for (const [index, row] of rows.entries()) {
-      const what = `row ${index + 1} of ${rows.length}, ${row.recipe}: run ${row.runId}`;
-      if (row.reused) context.terminal.say(`${what} is done already`);
-      else if (!(await makeRun(context, held, leaving, row, what))) break;
-    }
-    return true;
-  } catch (error) {
-    if (error instanceof Detached) return false;
-    throw error;
-  } finally {
-    await closeSession(context.terminal, held.session);
-    leaving.done();
-  }
-}
-
-/** False where the run waits for somebody: what comes after it would keep that from being seen. */
-async function makeRun(
-  context: Context,
-  held: { session: Session },
-  leaving: Leaving,
-  row: Planned,
-  what: string,
-): Promise<boolean> {
-  if (leaving.signal.aborted) throw new Detached('detached');
-  const { runId, input } = row;
-  try {
-    await startRun(held.session, input, { wanted: runId, choose: () => runId, taken: [] });
-    context.terminal.say(`${what} started`);
-  } catch (error) {
-    if (!(error instanceof CliError) || error.code !== 'RunExists') throw error;
-    context.terminal.say(`${what} goes on`);
-  }
-  const { store, document } = await followRun(context, held, runId, 'paper', leaving, input);
-  // A run that had no document yet is known only now.
-  checkSame(document, input);
-  Object.assign(row, { document, status: document.status });
-  await showEnd(context, store, document);
-  return document.status !== 'waiting' && document.status !== 'paused';
-}
-
 const asJson = (name: string, rows: Row[]) => ({
   name,
-  rows: rows.map(({ recipe, runId, status, reused, lacks }) => ({ recipe, runId, status, reused, lacks })),
+  rows: rows.map(({ recipe, lacks, member }) => ({
+    recipe,
+    runId: member?.runId ?? null,
+    status: member?.status ?? null,
+    reused: member?.reused ?? false,
+    lacks,
+  })),
 });
 
 async function tell(context: Context, name: string, rows: Row[]): Promise<number> {
   const { terminal } = context;
-  const documents = rows.flatMap(({ document }) => document ?? []);
+  const documents = rows.flatMap(({ member }) => member?.document ?? []);
   const outcomes = await outcomesOf(await openStore(context.home), documents);
   const compared = compareRuns(documents, outcomes);
   const star = documents.find(({ recipe }) => recipe === STAR);
@@ -179,7 +92,7 @@ async function tell(context: Context, name: string, rows: Row[]): Promise<number
     return difference ? [{ less: other.recipe, difference }] : [];
   });
   const notes = notesOn(documents, compared);
-  const unfinished = rows.filter(applies).filter(({ status }) => status !== 'done');
+  const unfinished = rows.flatMap(({ member }) => (member && member.status !== 'done' ? member : []));
   if (terminal.json)
     terminal.document({
       ...asJson(name, rows),
@@ -195,8 +108,8 @@ async function tell(context: Context, name: string, rows: Row[]): Promise<number
     for (const note of notes) terminal.say(note);
     for (const { recipe, lacks } of rows) if (lacks !== null) terminal.say(`no row ${recipe}: ${lacks}`);
   }
-  for (const { recipe, runId, status } of unfinished)
-    terminal.say(`row ${recipe}: run ${runId} is ${status ?? 'not started'}`);
+  for (const { key, runId, status } of unfinished)
+    terminal.say(`row ${key}: run ${runId} is ${status ?? 'not started'}`);
   if (unfinished.length > 0) terminal.say('the same command again goes on, with what is done as it is');
   return Math.max(EXIT.ok, ...unfinished.map(({ status }) => (status === null ? EXIT.ok : exitOfStatus(status))));
 }

@@ -8,13 +8,14 @@ import { asCliError, CliError, EXIT } from './exit.ts';
 import { addExportVerbs } from './export-verbs.ts';
 import { addHistoryVerbs } from './history-verbs.ts';
 import type { CodecServerOptions } from './codec-server.ts';
-import { integer, runIdArgument, setting } from './input.ts';
+import { integer, runIdArgument, seedList, setting } from './input.ts';
 import type { RunOptions } from './input.ts';
 import { OUTCOMES } from './ledger.ts';
 import type { LedgerOptions } from './ledger.ts';
 import type { FetchOptions } from './fetch.ts';
 import type { PromoteOptions } from './models.ts';
 import type { PaperOptions } from './paper-rows.ts';
+import type { StudyOptions } from './study.ts';
 import { contextOf } from './parts.ts';
 import type { Context } from './parts.ts';
 import { addScheduleVerbs } from './schedule-verbs.ts';
@@ -31,6 +32,7 @@ Examples:
   startrail ledger addition-star-s1-1 --iteration 3 --outcome rejected
   startrail replay addition-star-s1-1 --iteration 3   the same digests again, from the memo; --fresh does the work again
   startrail fork addition-star-s1-1 --from 3 --set stages.next.with.learningRate=0.002
+  startrail study star --task addition --seeds 1,2,3  a method beside its controls, with verdicts
   startrail paper commonsenseqa --model smollm2       the paper's table, beside what it published
   startrail export model addition-star-s1-1 ./model   its best iteration as transformers loads it
   startrail stop addition-star-s1-1                   end it after the shard under way
@@ -93,6 +95,21 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     .option('--dry-run', 'say which runs there would be; start nothing')
     .action((task: string, options: PaperOptions) =>
       act(async (context) => (await import('./paper.ts')).paper(context, task, options)),
+    );
+  settings(verb('study', 'a recipe over several seeds beside its controls: all runs, then differences and verdicts'))
+    .argument('<recipe>', 'the method')
+    .argument('[others...]', 'what it is held against (its controls)')
+    .option('--task <id>', 'the task', 'addition')
+    .option('--model <name>', 'a pretrained model to start from, in the folder STARTRAIL_MODELS (models)')
+    .option('--seeds <n,n,…>', 'of the runs', seedList, [1, 2, 3])
+    .option('--iterations <n>', 'at most so many, of the runs that train', integer(1))
+    .option('--limit <n>', 'at most so many problems drawn in an iteration, and asked of dev and of test', integer(1))
+    .option('--smallest <points>', 'the smallest difference that matters', integer(0), 3)
+    .option('--engine <id>', 'an engine that the worker declares')
+    .option('--name <name>', 'what the run ids begin with (study-<task>…)', runIdArgument)
+    .option('--dry-run', 'say which runs there would be; start nothing')
+    .action((recipe: string, others: string[], options: StudyOptions) =>
+      act(async (context) => (await import('./study.ts')).study(context, recipe, others, options)),
     );
   verb('up', 'server, UI and worker in the foreground').action(() =>
     act(async (context) => (await import('./up.ts')).up(context)),

@@ -45,7 +45,7 @@ export async function beginRun(context: Context, verb: 'run' | 'fork', input: Ru
 /** A session to start runs in. Throws Interrupted where the person left before it was there. */
 export async function beginSession(
   context: Context,
-  verb: 'run' | 'fork' | 'paper',
+  verb: 'run' | 'fork' | 'paper' | 'study',
 ): Promise<Pick<Begun, 'session' | 'leaving'>> {
   const leaving = listenForLeave();
   const session = await newSession(context, verb);

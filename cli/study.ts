@@ -1,0 +1,137 @@
+/**
+ * `study <recipe> [others]`: a method over several seeds beside what it is held against, by default its controls: all runs
+ * (cli/series.ts), then one table with pooled differences and verdicts, also as Markdown in the home's reports.
+ *
+ *   startrail study star --task addition --seeds 1,2,3 --iterations 5
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import Table from 'cli-table3';
+import { controlsFor } from '../recipes/controls.ts';
+import { studyCells, studyHead, studyLines, studyMarkdown } from '../report/study.ts';
+import type { StudyLine } from '../report/study.ts';
+import type { Recipe } from '../schemas/recipe.ts';
+import { taskById } from '../tasks/index.ts';
+import { outcomesOf } from './compare.ts';
+import { CliError, EXIT, exitOfStatus } from './exit.ts';
+import { homePaths } from './home.ts';
+import { runInput } from './input.ts';
+import { limitOf, rowInput } from './paper-rows.ts';
+import type { PaperOptions } from './paper-rows.ts';
+import { openStore } from './parts.ts';
+import type { Context } from './parts.ts';
+import { names, recipeById } from './registry.ts';
+import { makeSeries, seriesCost, seriesOf } from './series.ts';
+import type { Member } from './series.ts';
+import { duration } from './terminal.ts';
+
+export interface StudyOptions extends Omit<PaperOptions, 'seed'> {
+  task: string;
+  seeds: number[];
+  /** Points. */
+  smallest: number;
+}
+
+/** Ids of all runs begin with this: `study-<task>[-<model>][-i<iterations>][-n<limit>]`. */
+function studyName(options: StudyOptions, limit: number | undefined): string {
+  const model = options.model?.replace(/[^A-Za-z0-9._-]/g, '-');
+  const parts = ['study', options.task, model, options.iterations && `i${options.iterations}`, limit && `n${limit}`];
+  return options.name ?? parts.filter(Boolean).join('-');
+}
+
+export async function study(
+  context: Context,
+  recipeId: string,
+  others: string[],
+  options: StudyOptions,
+): Promise<number> {
+  const { terminal } = context;
+  // Refuses unknown names as `run` does.
+  const known = (id: string): Recipe => {
+    runInput(id, { task: options.task }, names());
+    const recipe = recipeById(id);
+    if (!recipe) throw new CliError(EXIT.input, 'InvalidInput', `'${id}' is a task; a study is of recipes`);
+    return recipe;
+  };
+  const method = known(recipeId);
+  const task = taskById(options.task);
+  if (!task) throw new CliError(EXIT.input, 'InvalidInput', `there is no task '${options.task}'`);
+  const against = others.length > 0 ? others : controlsFor(method).map((control) => `${recipeId}-${control}`);
+  const recipes = [method, ...against.filter((id) => id !== recipeId).map(known)];
+  const limit = limitOf(task, options);
+  const name = studyName(options, limit);
+  // Seed by seed: what the first seed says is there early.
+  const wanted = options.seeds.flatMap((seed) =>
+    recipes.map((recipe) => ({
+      recipe: recipe.id,
+      seed,
+      key: `${recipe.id}-s${seed}`,
+      input: rowInput(recipe, recipes, task, { ...options, seed }, names()),
+    })),
+  );
+  const cost = await seriesCost(
+    context,
+    wanted.map(({ input }) => input),
+  );
+  const members = await seriesOf(context, name, wanted);
+  terminal.say(
+    `${recipeId} on ${task.id} against ${recipes.length - 1} others, seeds ${options.seeds.join(', ')}: ${members.length} runs, ${name}-…` +
+      (task.dataset ? '' : `; about ${duration(cost.seconds)} at most, less what they share`),
+  );
+  const said = (lines: StudyLine[] = [], markdown: string | null = null) => ({
+    name,
+    rows: members.map(({ key, runId, status, reused }) => ({ key, runId, status, reused })),
+    lines,
+    markdown,
+  });
+  if (options.dryRun) {
+    for (const { key, runId, status } of members)
+      terminal.say(`  ${key.padEnd(32)} ${runId} · ${status ?? 'not started'}`);
+    terminal.say('nothing was started');
+    if (terminal.json) terminal.document(said());
+    return EXIT.ok;
+  }
+  if (!(await makeSeries(context, 'study', members, cost))) {
+    terminal.say('detached; the same command again goes on from here');
+    if (terminal.json) terminal.document(said());
+    return EXIT.detached;
+  }
+  const lines = await linesOf(context, wanted, members, options.smallest / 100);
+  const about = [
+    'test: each run at its best iteration (chosen on dev), mean of the strata, mean of the seeds.',
+    `Difference: problems resampled within resampled seeds. Verdict: supported = ahead in every seed and the interval excludes zero; refuted = the interval excludes ${options.smallest} points; else inconclusive.`,
+  ];
+  const folder = path.join(homePaths(context.home).home, 'reports', name);
+  const file = path.join(folder, 'study.md');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(file, studyMarkdown(`${recipeId} on ${task.id}`, lines, about));
+  if (terminal.json) terminal.document(said(lines, file));
+  else {
+    const table = new Table({ head: studyHead(recipeId), style: { head: [], border: [] } });
+    for (const line of lines) table.push(studyCells(line));
+    terminal.raw(`${table.toString()}\n`);
+    for (const { recipe, note } of lines) if (note !== null) terminal.say(`${recipe}: ${note}`);
+    for (const line of about) terminal.say(line);
+    terminal.say(`written to ${file}`);
+  }
+  const unfinished = members.filter(({ status }) => status !== 'done');
+  for (const { key, runId, status } of unfinished)
+    terminal.say(`row ${key}: run ${runId} is ${status ?? 'not started'}`);
+  return Math.max(EXIT.ok, ...unfinished.map(({ status }) => (status === null ? EXIT.ok : exitOfStatus(status))));
+}
+
+async function linesOf(
+  context: Context,
+  wanted: { key: string; recipe: string; seed: number }[],
+  members: Member[],
+  smallest: number,
+): Promise<StudyLine[]> {
+  const documents = members.flatMap(({ document }) => document ?? []);
+  const outcomes = await outcomesOf(await openStore(context.home), documents);
+  const runs = wanted.flatMap(({ recipe, seed, key }) => {
+    const document = members.find((member) => member.key === key)?.document;
+    const own = document && outcomes.get(document.runId);
+    return document && own ? [{ recipe, seed, document, outcomes: own }] : [];
+  });
+  return studyLines(runs, smallest);
+}

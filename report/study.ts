@@ -1,0 +1,122 @@
+/**
+ * A method and what it is held against, over several seeds: one line for each, with the pooled difference and its verdict. Each run
+ * counts at its best iteration (chosen on dev, reported on test). Pure.
+ */
+import type { RunDocument } from '../schemas/run.ts';
+import type { Outcomes } from './paired.ts';
+import { pooledDifference, verdictOn } from './pooled.ts';
+import type { Pooled, Verdict } from './pooled.ts';
+import { bestOf } from './statistics.ts';
+
+export interface Studied {
+  recipe: string;
+  seed: number;
+  document: RunDocument;
+  outcomes: Outcomes;
+}
+
+export interface StudyLine {
+  recipe: string;
+  seeds: number[];
+  /** Test accuracy (0..1), mean of the seeds. */
+  test: number;
+  testBySeed: number[];
+  /** Rationales of its own that it was trained on, by seed; seeds and gold answers do not count. */
+  kept: number[];
+  /** Share (0..1) of accepted rationales with every step right, mean; null where nobody checks steps. */
+  sound: number | null;
+  /** The method less this; null for the method itself, and where no seed has both. */
+  difference: Pooled | null;
+  verdict: Verdict | null;
+  /** What keeps the line from saying what it seems to. */
+  note: string | null;
+}
+
+/** With fewer rows of its own than this a control of the filter shows nothing. */
+const FEW_ROWS = 50;
+
+const mean = (values: number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
+
+/** Rows trained on, less those of iteration 0's kind: what was accepted in the best iteration. */
+const keptIn = (document: RunDocument): number => {
+  const best = bestOf(document);
+  return best ? best.ledger.acceptedFree + best.ledger.acceptedHinted : 0;
+};
+
+/** The base, evaluated again, must say what it said. */
+const repeats = ({ iterations }: RunDocument): boolean =>
+  iterations.every(({ scores }) => JSON.stringify(scores) === JSON.stringify(iterations[0]?.scores));
+
+function noteOn(recipe: string, runs: Studied[], kept: number[]): string | null {
+  if (recipe.endsWith('-untrained'))
+    return runs.every(({ document }) => repeats(document))
+      ? 'every evaluation repeats iteration 0 to the bit'
+      : 'evaluations of one model differ: no figure of this study can be trusted';
+  if (recipe.endsWith('-shuffled-gold') && kept.some((rows) => rows < FEW_ROWS))
+    return `vacuous: trained on ${kept.join(', ')} rows of its own, fewer than ${FEW_ROWS} say nothing`;
+  return null;
+}
+
+/** The first recipe is the method; `smallest` is the smallest effect that matters, as a share. */
+export function studyLines(runs: Studied[], smallest: number): StudyLine[] {
+  const recipes = [...new Set(runs.map(({ recipe }) => recipe))];
+  const of = (recipe: string) => runs.filter((one) => one.recipe === recipe);
+  const method = of(recipes[0] ?? '');
+  return recipes.map((recipe) => {
+    const own = of(recipe);
+    const testBySeed = own.map(({ document }) => bestOf(document)?.accuracy.overall ?? 0);
+    const kept = own.map(({ document }) => keptIn(document));
+    const sound = own.flatMap(({ document }) => bestOf(document)?.soundShare ?? []);
+    const pairs = method.flatMap(({ seed, outcomes }) => {
+      const behind = own.find((one) => one.seed === seed)?.outcomes;
+      return behind ? [{ seed, ahead: outcomes, behind }] : [];
+    });
+    const difference = own === method || recipe === recipes[0] ? null : pooledDifference(pairs);
+    return {
+      recipe,
+      seeds: own.map(({ seed }) => seed),
+      test: mean(testBySeed),
+      testBySeed,
+      kept,
+      sound: sound.length === 0 ? null : mean(sound),
+      difference,
+      verdict: difference && verdictOn(difference, smallest),
+      note: noteOn(recipe, own, kept),
+    };
+  });
+}
+
+const points = (share: number): string => `${share < 0 ? '−' : '+'}${(Math.abs(share) * 100).toFixed(1)}`;
+
+/** The line's cells as they are shown, in the order of `STUDY_HEAD`. */
+export const studyCells = ({ recipe, test, testBySeed, kept, sound, difference, verdict }: StudyLine): string[] => [
+  recipe,
+  (test * 100).toFixed(1),
+  testBySeed.map((one) => (one * 100).toFixed(1)).join(', '),
+  kept.join(', '),
+  sound === null ? '–' : (sound * 100).toFixed(1),
+  difference ? `${points(difference.value)} (${points(difference.low)} to ${points(difference.high)})` : '–',
+  difference ? difference.bySeed.map(points).join(', ') : '–',
+  verdict ?? '–',
+];
+export const studyHead = (method: string): string[] => [
+  ...['method', 'test %', 'by seed', 'own rows', 'sound %'],
+  ...[`${method} less it, 95%`, 'by seed', 'verdict'],
+];
+
+export function studyMarkdown(title: string, lines: StudyLine[], about: string[]): string {
+  const row = (cells: string[]) => `| ${cells.join(' | ')} |`;
+  const head = studyHead(lines[0]?.recipe ?? '');
+  const notes = lines.flatMap(({ recipe, note }) => (note === null ? [] : [`- ${recipe}: ${note}`]));
+  return [
+    `# ${title}`,
+    '',
+    row(head),
+    row(head.map(() => '---')),
+    ...lines.map((line) => row(studyCells(line))),
+    '',
+    ...about,
+    ...(notes.length > 0 ? ['', ...notes] : []),
+    '',
+  ].join('\n');
+}
