@@ -10,13 +10,14 @@
  * request's prefix alone (see decoder.ts).
  */
 import { setImmediate } from 'node:timers/promises';
-import type { Completion, EngineControl, SampleRequest, SampleRow } from '../engine.ts';
+import type { Completion, EngineControl, SampleRequest, SampleRow, TrainRow } from '../engine.ts';
 import { Cache, type SharedPrefix } from './cache.ts';
 import { bytesPerPosition, Decoder } from './decoder.ts';
 import { pick } from './pick.ts';
 import { free, read, type Handle } from './raw.ts';
 import { uniform } from './rng.ts';
 import type { Checkpoint } from './safetensors.ts';
+import { logProbabilities } from './scorer.ts';
 import { StopTexts } from './stop.ts';
 import { openTokenizer, type Tokenizer } from './tokenizer.ts';
 
@@ -84,6 +85,11 @@ export class Sampler {
     for (const wave of this.#waves(open)) await this.#runWave(wave, { sampling, stops, meter, signal, prefix: shared });
     meter.report(true);
     return jobs.map(({ sampled, finish }) => ({ ...stops.cut(sampled), finish: finish ?? 'length' }));
+  }
+
+  /** As Engine.score. */
+  score(rows: readonly TrainRow[], control?: EngineControl): Promise<number[]> {
+    return logProbabilities(this.#decoder, this.#tokenizer, rows, control);
   }
 
   close(): void {
