@@ -18,9 +18,15 @@ import { keyInput } from './memo-inputs.ts';
 import { type Store, StoreError } from './store.ts';
 
 /** What the iteration's number changes: seeds of samples, the draw, the number of steps. */
-const BY_ITERATION: ReadonlySet<StageKind> = new Set(['draw', 'generate', 'rationalize', 'unfiltered', 'fine-tune']);
+const BY_ITERATION: ReadonlySet<StageKind> = new Set<StageKind>([
+  ...(['draw', 'generate', 'rationalize', 'unfiltered'] as const),
+  ...(['fine-tune', 'prefer', 'rank'] as const),
+]);
 /** What an engine computes; the others are the same on every machine. */
-const BY_ENGINE: ReadonlySet<StageKind> = new Set(['generate', 'rationalize', 'fine-tune', 'evaluate']);
+const BY_ENGINE: ReadonlySet<StageKind> = new Set<StageKind>([
+  ...(['generate', 'rationalize', 'evaluate', 'rank'] as const),
+  ...(['fine-tune', 'prefer'] as const),
+]);
 
 /** Names written at once. */
 const AT_ONCE = 16;
