@@ -1,5 +1,5 @@
 /** Pair: a right and a wrong rationale of one problem, under its plain prompt; what a verifier learns to tell apart. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { Example } from './example.ts';
 
 const Side = Example.pick({ completion: true, completionTokens: true });
