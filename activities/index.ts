@@ -14,7 +14,10 @@ import { beating } from './heartbeat.ts';
 import { importModel } from './import.ts';
 import { join } from './join.ts';
 import { writeLedger } from './ledger.ts';
+import { pairs } from './pairs.ts';
+import { prefer } from './prefer.ts';
 import { publish } from './publish.ts';
+import { rank } from './rank.ts';
 import { rationalize } from './rationalize.ts';
 import { recall } from './recall.ts';
 import { repair } from './repair.ts';
@@ -38,6 +41,9 @@ export function createActivities(deps: Dependencies) {
     answers: answers(deps),
     import: importModel(deps),
     'fine-tune': fineTune(deps),
+    pairs: pairs(deps),
+    prefer: prefer(deps),
+    rank: rank(deps),
     evaluate: evaluate(deps),
   };
   return {

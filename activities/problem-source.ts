@@ -16,7 +16,7 @@ import { canonicalJson } from '../schemas/canonical.ts';
 import { Problem } from '../schemas/problem.ts';
 import type { ProblemSnapshot } from '../schemas/problem.ts';
 import type { ProblemSource } from '../schemas/run.ts';
-import type { RunContext } from '../schemas/stage.ts';
+import type { RunContext } from '../schemas/run-context.ts';
 import { notCalled } from '../schemas/nearest.ts';
 import { readRows, writeRows } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';

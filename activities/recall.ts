@@ -19,6 +19,7 @@ export interface Recalled {
   model: Model | null;
   base: Model | null;
   kept?: Rows;
+  pairs?: Rows;
   attempt: number;
   /** Options that had been changed for it alone. */
   changed: Record<string, unknown>;
@@ -67,6 +68,7 @@ export const recall =
         model: before?.model ?? null,
         base: input.iteration === 0 ? null : (base?.model ?? null),
         ...(before?.kept && { kept: before.kept }),
+        ...(before?.pairs && { pairs: before.pairs }),
         attempt: record.attempt,
         changed: record.changed,
         ...(rolledBackTo !== undefined && { rolledBackTo }),

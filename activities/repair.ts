@@ -4,7 +4,8 @@
  * A run's sources (seeds, dev, test) are made anew here, being a pure function of task, parameters and seed, and manifests are
  * put back from their list.
  */
-import type { RunContext, StageInput } from '../schemas/stage.ts';
+import type { RunContext } from '../schemas/run-context.ts';
+import type { StageInput } from '../schemas/stage.ts';
 import { restoreManifest } from '../store/manifest.ts';
 import { producerOf } from '../store/memo.ts';
 import type { Dependencies } from './dependencies.ts';

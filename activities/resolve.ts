@@ -10,7 +10,7 @@ import { checkAdapters, checkRecipe, Recipe } from '../schemas/recipe.ts';
 import type { HeldOut, ResolvedRun, RunInput } from '../schemas/run.ts';
 import { RunId } from '../schemas/run.ts';
 import type { Problem } from '../schemas/problem.ts';
-import type { RunContext } from '../schemas/stage.ts';
+import type { RunContext } from '../schemas/run-context.ts';
 import type { PretrainedModel, Rows } from '../schemas/port-values.ts';
 import type { Store } from '../store/store.ts';
 import { writeRows } from '../store/rows.ts';
@@ -24,6 +24,7 @@ import type { Filled } from './options.ts';
 import { snapshotDataset } from './dataset.ts';
 import { snapshotProblems, taskOfRun } from './problem-source.ts';
 import { seedOf } from './seed.ts';
+import { noScores } from './score.ts';
 import { implementationOf } from './shard.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
 
@@ -216,6 +217,15 @@ export const resolve =
         input,
         await modelOf(deps, input),
       );
+      const chosen = deps.engine(engine) as NonNullable<ReturnType<Dependencies['engine']>>;
+      const scoring = Object.entries(filled.recipe.stages).filter(([, { use }]) => use === 'prefer' || use === 'rank');
+      if (scoring[0] && !chosen.score)
+        throw invalidInput([
+          {
+            field: 'engine',
+            message: `${noScores(engine)}, which ${scoring[0][0]} needs; name one that trains with tfjs`,
+          },
+        ]);
       const price = deps.price?.(engine);
       if (filled.recipe.stop.budget?.money !== undefined && !price)
         throw invalidInput([
@@ -228,9 +238,7 @@ export const resolve =
       const dataset = source ? undefined : await snapshotDataset(deps, task, parameters);
       const seen = await taskOfRun(deps.store, task, { source, dataset, ...(input.gate && { gate: true as const }) });
       const sources = await writeSources(deps.store, seen, parameters, input.seed, filled.heldOut);
-      const { fingerprint, deterministic } = await (
-        deps.engine(engine) as NonNullable<ReturnType<Dependencies['engine']>>
-      ).describe();
+      const { fingerprint, deterministic } = await chosen.describe();
       const context: RunContext = {
         runId,
         recipe: filled.recipe.id,

@@ -152,7 +152,7 @@ export async function sampleStage(shard: ShardWork<'generate' | 'rationalize'>, 
   };
 }
 
-const keyOf = ({ problem, sample }: Pick<Rationale, 'problem' | 'sample'>): string => `${problem.id}/${sample}`;
+export const keyOf = ({ problem, sample }: Pick<Rationale, 'problem' | 'sample'>): string => `${problem.id}/${sample}`;
 
 /** All rows of one shard. */
 export const wholeOf = (ref: { digest: string; bytes: number; rows?: number | undefined }): Slice => ({

@@ -10,6 +10,7 @@ import type { Rows, ScoreShard, Tally } from '../schemas/port-values.ts';
 import type { Dependencies } from './dependencies.ts';
 import { rethrow } from './failures.ts';
 import { addTallies } from './judge.ts';
+import { rankingIn } from './rank.ts';
 import type { Written } from './ledger.ts';
 
 export interface SealInput {
@@ -21,6 +22,9 @@ export interface SealInput {
   examples: Rows[];
   /** Carried to the next iteration. */
   kept?: Rows | undefined;
+  pairs?: Rows | undefined;
+  /** Candidates of held-out problems. */
+  ranked?: Rows | undefined;
   scores: ScoreShard[];
   model: Model;
   seconds: Record<string, number>;
@@ -41,7 +45,8 @@ const talliesOf = (scores: ScoreShard[], split: 'dev' | 'test'): Record<string, 
 
 /** What a run carries of a sealed iteration. Pure. */
 export function summaryOf(record: IterationRecord, ref: ArtifactRef): IterationSummary {
-  const { n, drawn, ledger, soundShare, dev, accuracy, seconds, model, carried, kept, rolledBackTo, spent } = record;
+  const { n, drawn, ledger, soundShare, dev, accuracy, seconds, model, carried, kept, rolledBackTo, spent, pairs } =
+    record;
   return {
     n,
     drawn,
@@ -56,6 +61,7 @@ export function summaryOf(record: IterationRecord, ref: ArtifactRef): IterationS
     model,
     carried,
     ...(kept && { kept }),
+    ...(pairs && { pairs }),
     record: ref,
     ...(rolledBackTo !== undefined && { rolledBackTo }),
     ...(spent && { spent }),
@@ -87,6 +93,8 @@ export const seal =
         scores: input.scores.map(({ split, judged: of }) => ({ split, judged: of })),
         examples: input.examples.flatMap((one) => one.shards),
         ...(input.kept && { kept: input.kept }),
+        ...(input.pairs && { pairs: input.pairs }),
+        ...(input.ranked && { ranking: await rankingIn(deps.store, input.ranked) }),
         tokens: input.tokens,
         shards: input.shards,
         ...(input.stages && { stages: input.stages }),

@@ -66,6 +66,7 @@ const iterationJson = (record: IterationRecord) => ({
   rolledBackTo: record.rolledBackTo ?? null,
   drawnNew: record.drawnNew ?? null,
   spent: record.spent ?? null,
+  ranking: record.ranking ?? null,
 });
 
 /** The contract's shape; what the contract does not name stands after it. */

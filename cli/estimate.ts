@@ -49,7 +49,7 @@ export function speedsOf(
     for (const record of iterations)
       for (const [name, tokens] of Object.entries(record.tokens)) {
         const kind: StageKind | undefined = (record.n === 0 ? resolved.prepare : resolved.recipe).stages[name]?.use;
-        const sum = kind === 'fine-tune' ? sums.train : sums.sample;
+        const sum = kind === 'fine-tune' || kind === 'prefer' ? sums.train : sums.sample;
         if (tokens === 0) continue;
         sum.tokens += tokens;
         sum.seconds += record.seconds[name] ?? 0;
@@ -85,8 +85,11 @@ export function estimate(
         sampled += drawn * samples * longest;
         examples += drawn * samples;
       } else if (stage.use === 'evaluate') sampled += evaluated;
-      else if (stage.use === 'fine-tune')
+      // The test split alone; dev is about as large.
+      else if (stage.use === 'rank') sampled += (evaluated * samples) / 2;
+      else if (stage.use === 'fine-tune' || stage.use === 'prefer')
         trained +=
+          (stage.use === 'prefer' ? 2 : 1) * // A pair is two sequences.
           stepsOf(stage.with?.steps as StepRule, n) *
           Number(stage.with?.batchSize ?? 8) *
           Number(stage.with?.accumulate ?? 1) *

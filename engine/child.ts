@@ -6,7 +6,7 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { EngineError, type Engine } from './engine.ts';
+import { EngineError, type Engine, type EngineControl } from './engine.ts';
 import type { ScriptedOptions } from './scripted.ts';
 import { toPortable, type FromChild, type ToChild } from './messages.ts';
 
@@ -54,6 +54,18 @@ async function answersOf(module: string): Promise<Pick<ScriptedOptions, 'answer'
   return (await tsImport(module, import.meta.url)) as Pick<ScriptedOptions, 'answer'>;
 }
 
+function answer(engine: Engine, message: Exclude<ToChild, { kind: 'cancel' }>, control: EngineControl) {
+  switch (message.kind) {
+    case 'sample':
+      return engine.sample(message.request, control);
+    case 'train':
+      return engine.train(message.request, control);
+    case 'score':
+      // Both engines that run in a child can.
+      return engine.score!(message.request, control);
+  }
+}
+
 function serve(engine: Engine): void {
   const running = new Map<number, AbortController>();
   process.on('message', (message: ToChild) => {
@@ -69,9 +81,7 @@ function serve(engine: Engine): void {
       onProgress: (progress: Extract<FromChild, { kind: 'progress' }>['progress']) =>
         send({ kind: 'progress', id, progress }),
     };
-    const work =
-      message.kind === 'sample' ? engine.sample(message.request, control) : engine.train(message.request, control);
-    void work
+    void answer(engine, message, control)
       .then(
         (result) => send({ kind: 'result', id, result }),
         (error: unknown) => send({ kind: 'error', id, error: toPortable(error) }),

@@ -80,14 +80,37 @@ export interface TrainRow {
   completionTokens?: number[];
 }
 
+/** One half of a preference pair: a completion, and its log-probability under the reference (`score`). */
+export interface Preferred {
+  completion: string;
+  completionTokens?: number[];
+  reference: number;
+}
+/** One training row where `preference` is asked for. */
+export interface PreferenceRow {
+  prompt: string;
+  chosen: Preferred;
+  rejected: Preferred;
+}
+
+export interface ScoreRequest {
+  model: LocalCheckpoint;
+  rows: TrainRow[];
+}
+
 export type TrainStart =
   | { kind: 'fresh'; config: DecoderConfig; tokenizer: TokenizerSpec }
   | { kind: 'checkpoint'; checkpoint: LocalCheckpoint };
 
 export interface TrainRequest {
   start: TrainStart;
-  /** JSONL of TrainRow. */
+  /** JSONL of TrainRow; of PreferenceRow with `preference`. */
   dataPath: string;
+  /**
+   * Direct preference optimization (Rafailov et al., arXiv:2305.18290) in the place of the likelihood of completions: the loss of a
+   * pair is −log σ(β·[(log π(y⁺) − log ref(y⁺)) − (log π(y⁻) − log ref(y⁻))]), of a step the mean over its pairs.
+   */
+  preference?: { beta: number };
   schedule: TrainSchedule;
   /** Prompts are the user's messages and completions the answers of a chat in the model's own template. Absent: the text as it is. */
   chat?: boolean;
@@ -106,7 +129,7 @@ export interface TrainResult {
   steps: number;
   /** Step at which this call began (0 = from the start): how much a resume saved. */
   resumedFrom: number;
-  /** Mean loss per completion token over the last tenth of the steps; null when steps = 0. */
+  /** Mean loss per completion token (per pair with `preference`) over the last tenth of the steps; null when steps = 0. */
   finalLoss: number | null;
   /** The learning rate really used at each step: invariant I8. */
   learningRates: number[];
@@ -136,6 +159,11 @@ export interface Engine {
   describe(): Promise<EngineDescription>;
   sample(request: SampleRequest, control?: EngineControl): Promise<Completion[]>;
   train(request: TrainRequest, control?: EngineControl): Promise<TrainResult>;
+  /**
+   * Log-probability (natural, ≤ 0) of each row's completion behind its prompt: summed over the completion's tokens, its end
+   * token included. A row's number depends on that row alone, as its tokens do. Absent: the engine cannot.
+   */
+  score?(request: ScoreRequest, control?: EngineControl): Promise<number[]>;
   close(): Promise<void>;
 }
 

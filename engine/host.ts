@@ -19,6 +19,7 @@ import {
   type EngineControl,
   type EngineDescription,
   type SampleRequest,
+  type ScoreRequest,
   type TrainRequest,
   type TrainResult,
 } from './engine.ts';
@@ -42,8 +43,11 @@ const GRACE_MS = 3000;
 const START_WITHIN_MS = 60_000;
 const STDERR_LINES = 5;
 
-type Request = { kind: 'sample'; request: SampleRequest } | { kind: 'train'; request: TrainRequest };
-type Result = Completion[] | TrainResult;
+type Request =
+  | { kind: 'sample'; request: SampleRequest }
+  | { kind: 'train'; request: TrainRequest }
+  | { kind: 'score'; request: ScoreRequest };
+type Result = Completion[] | TrainResult | number[];
 
 interface Pending {
   id: number;
@@ -93,6 +97,9 @@ class HostedEngine implements Engine {
 
   train = (request: TrainRequest, control?: EngineControl) =>
     this.#submit({ kind: 'train', request }, control) as Promise<TrainResult>;
+
+  score = (request: ScoreRequest, control?: EngineControl) =>
+    this.#submit({ kind: 'score', request }, control) as Promise<number[]>;
 
   close = async (): Promise<void> => {
     this.#closed = true;

@@ -1,5 +1,5 @@
 /**
- * Several engines as one: the rows of a request are dealt to lanes, training goes to an engine of its own.
+ * Several engines as one: the rows of a request (to sample, to score) are dealt to lanes, training goes to an engine of its own.
  *
  *   const lane = () => createHostedEngine({ entry: 'tfjs', threads: 1, hungAfterMs });
  *   createLanedEngine({ sampling: [lane(), lane()], training: createHostedEngine({ entry: 'tfjs', threads: 2, hungAfterMs }) });
@@ -7,7 +7,7 @@
  * A step of a small model is a hundred short kernels, which a second thread hardly speeds up, while a second process doubles
  * them. A row's tokens depend on that row alone, so neither the count of lanes nor the dealing can show in the result.
  */
-import type { Completion, Engine, EngineControl, EngineProgress, SampleRequest } from './engine.ts';
+import type { Engine, EngineControl, EngineProgress, ScoreRequest } from './engine.ts';
 
 /** Rows a lane takes at a time: two full batches of the tfjs engine. */
 const PIECE = 256;
@@ -30,6 +30,45 @@ export function createLanedEngine({ sampling, training }: { sampling: Engine[]; 
   let loading: NodeJS.Timeout | undefined;
   let closed = false;
 
+  /** The results of all rows, in order; `ask` has a lane do the rows of one piece. */
+  const spread = async <R>(
+    lengths: [first: number, then: number][],
+    control: EngineControl,
+    ask: (lane: Engine, taken: number[], own: EngineControl) => Promise<R[]>,
+  ): Promise<R[]> => {
+    const pieces = deal(lengths, sampling.length);
+    if (pieces.length === 0) return ask(first, [], control);
+    const stop = new AbortController();
+    const signal = control.signal === undefined ? stop.signal : AbortSignal.any([control.signal, stop.signal]);
+    const totals = new Totals(lengths.length, control.onProgress);
+    const results = new Array<R>(lengths.length);
+    const work = async (lane: number): Promise<void> => {
+      for (let piece = pieces.pop(); piece !== undefined; piece = pieces.pop()) {
+        const taken = piece;
+        busy[lane]!++;
+        try {
+          const onProgress = (progress: EngineProgress) => totals.hear(lane, progress);
+          const part = await ask(sampling[lane]!, taken, { signal, onProgress });
+          for (const [n, result] of part.entries()) results[taken[n]!] = result;
+          totals.finish(lane, taken.length);
+        } finally {
+          busy[lane]!--;
+        }
+      }
+    };
+    const idleFirst = Array.from(sampling.keys()).sort((a, b) => busy[a]! - busy[b]!);
+    const workers = idleFirst.slice(0, pieces.length).map((lane) => work(lane));
+    try {
+      await Promise.all(workers);
+    } catch (error) {
+      pieces.length = 0;
+      stop.abort(error);
+      await Promise.allSettled(workers);
+      throw error;
+    }
+    return results;
+  };
+
   return {
     async describe() {
       const description = await training.describe();
@@ -40,41 +79,21 @@ export function createLanedEngine({ sampling, training }: { sampling: Engine[]; 
       return { ...description, fingerprint: `${description.fingerprint}; sampling in processes of one thread` };
     },
 
-    async sample(request, control = {}) {
-      const { rows } = request;
-      const pieces = deal(rows, sampling.length);
-      if (pieces.length === 0) return first.sample(request, control);
-      const stop = new AbortController();
-      const signal = control.signal === undefined ? stop.signal : AbortSignal.any([control.signal, stop.signal]);
-      const totals = new Totals(rows.length, control.onProgress);
-      const completions = new Array<Completion>(rows.length);
-      const work = async (lane: number): Promise<void> => {
-        for (let piece = pieces.pop(); piece !== undefined; piece = pieces.pop()) {
-          const taken = piece;
-          busy[lane]!++;
-          try {
-            const part: SampleRequest = { ...request, rows: taken.map((index) => rows[index]!) };
-            const onProgress = (progress: EngineProgress) => totals.hear(lane, progress);
-            const result = await sampling[lane]!.sample(part, { signal, onProgress });
-            for (const [n, completion] of result.entries()) completions[taken[n]!] = completion;
-            totals.finish(lane, taken.length);
-          } finally {
-            busy[lane]!--;
-          }
-        }
-      };
-      const idleFirst = Array.from(sampling.keys()).sort((a, b) => busy[a]! - busy[b]!);
-      const workers = idleFirst.slice(0, pieces.length).map((lane) => work(lane));
-      try {
-        await Promise.all(workers);
-      } catch (error) {
-        pieces.length = 0;
-        stop.abort(error);
-        await Promise.allSettled(workers);
-        throw error;
-      }
-      return completions;
-    },
+    sample: (request, control = {}) =>
+      spread(
+        request.rows.map(({ prompt, maxNewTokens }) => [prompt.length, maxNewTokens]),
+        control,
+        (lane, taken, own) => lane.sample({ ...request, rows: taken.map((index) => request.rows[index]!) }, own),
+      ),
+
+    ...(sampling.every((lane) => lane.score) && {
+      score: (request: ScoreRequest, control: EngineControl = {}) =>
+        spread(
+          request.rows.map(({ prompt, completion }) => [prompt.length + completion.length, 0]),
+          control,
+          (lane, taken, own) => lane.score!({ ...request, rows: taken.map((index) => request.rows[index]!) }, own),
+        ),
+    }),
 
     train: (request, control) => training.train(request, control),
 
@@ -90,9 +109,9 @@ export function createLanedEngine({ sampling, training }: { sampling: Engine[]; 
  * Indices of the rows in pieces. A large request: alike rows together, the longest last (they are taken first). One that
  * every lane takes a single piece of: dealt like cards, so that all end at about the same time.
  */
-function deal(rows: SampleRequest['rows'], lanes: number): number[][] {
-  const order = Array.from(rows.keys()).sort(
-    (a, b) => rows[a]!.prompt.length - rows[b]!.prompt.length || rows[a]!.maxNewTokens - rows[b]!.maxNewTokens || a - b,
+function deal(lengths: [first: number, then: number][], lanes: number): number[][] {
+  const order = Array.from(lengths.keys()).sort(
+    (a, b) => lengths[a]![0] - lengths[b]![0] || lengths[a]![1] - lengths[b]![1] || a - b,
   );
   if (order.length <= PIECE * lanes) {
     const hands = Math.min(lanes, Math.ceil(order.length / LEAST));

@@ -8,6 +8,7 @@ import {
   type EngineErrorCode,
   type EngineProgress,
   type SampleRequest,
+  type ScoreRequest,
   type TrainRequest,
   type TrainResult,
 } from './engine.ts';
@@ -15,6 +16,7 @@ import {
 export type ToChild =
   | { kind: 'sample'; id: number; request: SampleRequest }
   | { kind: 'train'; id: number; request: TrainRequest }
+  | { kind: 'score'; id: number; request: ScoreRequest }
   | { kind: 'cancel'; id: number };
 
 export type FromChild =
@@ -22,7 +24,7 @@ export type FromChild =
   /** The engine could not be made; the child ends. */
   | { kind: 'unavailable'; error: PortableError }
   | { kind: 'progress'; id: number; progress: EngineProgress }
-  | { kind: 'result'; id: number; result: Completion[] | TrainResult }
+  | { kind: 'result'; id: number; result: Completion[] | TrainResult | number[] }
   | { kind: 'error'; id: number; error: PortableError };
 
 export interface PortableError {

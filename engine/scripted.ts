@@ -19,6 +19,7 @@ import type {
   SampleRow,
   Sampling,
   TrainRequest,
+  TrainRow,
 } from './engine.ts';
 import { EngineError } from './engine.ts';
 import { readSafetensors, weightsDigest, writeSafetensors } from './tfjs/safetensors.ts';
@@ -27,6 +28,8 @@ import { openTokenizer } from './tfjs/tokenizer.ts';
 export interface ScriptedOptions {
   /** The completion's text; the default answers `a+b` right about half the time. Ignore row.seed where sampling is greedy. */
   answer?: (prompt: string, row: SampleRow, model: LocalCheckpoint, sampling: Sampling) => string;
+  /** The log-probability of a row's completion; the default takes it from the hash of (model, prompt, completion). */
+  score?: (row: TrainRow, model: LocalCheckpoint) => number;
   /** Pause before each row and each training step. */
   delayMs?: number;
   /** What happens at the n-th request to sample or train (1 = the first). */
@@ -60,9 +63,13 @@ export function scriptedAnswer(
   return String(BigInt(sum[1]!) + BigInt(sum[2]!) + (hash % 2 === 0 ? 0n : BigInt(1 + (hash % 97))));
 }
 
+/** −10 … 0. */
+const scriptedScore = ({ prompt, completion }: TrainRow, model: LocalCheckpoint): number =>
+  -(hashOf(model.digest, prompt, completion).readUInt32LE(4) / 2 ** 32) * 10;
+
 /** Deterministic; `EngineError` codes as the real engine's for a missing checkpoint and unknown characters. */
 export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
-  const { answer = scriptedAnswer, delayMs = 0, faults = {} } = options;
+  const { answer = scriptedAnswer, score = scriptedScore, delayMs = 0, faults = {} } = options;
   let requests = 0;
 
   const pause = (signal?: AbortSignal) => sleep(delayMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
@@ -105,6 +112,18 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
       return completions;
     },
 
+    async score({ model, rows }, control) {
+      await begin(control?.signal);
+      await readSafetensors(model.path);
+      const scores: number[] = [];
+      for (const row of rows) {
+        if (delayMs > 0 || scores.length % ROWS_AT_ONCE === 0) await pause(control?.signal);
+        scores.push(score(row, model));
+        report(control, scores.length, rows.length);
+      }
+      return scores;
+    },
+
     async train(request, control) {
       await begin(control?.signal);
       const { start, schedule, seed } = request;
@@ -115,7 +134,8 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
         report(control, step, schedule.steps);
       }
       const adapter = request.adapter === undefined ? [] : [JSON.stringify(AdapterOptions.parse(request.adapter))];
-      const hash = hashOf(origin, data, JSON.stringify(Object.entries(schedule).sort()), seed, ...adapter);
+      const aim = request.preference === undefined ? [] : [JSON.stringify(request.preference)];
+      const hash = hashOf(origin, data, JSON.stringify(Object.entries(schedule).sort()), seed, ...adapter, ...aim);
       const weights = { name: 'scripted', shape: [hash.length], data: Float32Array.from(hash) };
       await writeSafetensors(request.outputPath, metadata, [weights]);
       return {

@@ -1,5 +1,5 @@
 /**
- * Two declared engines as one: the first samples, the second trains.
+ * Two declared engines as one: the first samples, the second trains (and scores, where it can).
  *
  *   STARTRAIL_ENGINES='{"cluster":{"kind":"split","sample":"vllm","train":"tfjs"}, "vllm":{…}}'
  *
@@ -8,6 +8,7 @@
 import type { Engine } from './engine.ts';
 
 export function createSplitEngine({ sampling, training }: { sampling: Engine; training: Engine }): Engine {
+  const scoring = training.score ? training : sampling;
   return {
     async describe() {
       const [samples, trains] = await Promise.all([sampling.describe(), training.describe()]);
@@ -19,6 +20,7 @@ export function createSplitEngine({ sampling, training }: { sampling: Engine; tr
     },
     sample: (request, control) => sampling.sample(request, control),
     train: (request, control) => training.train(request, control),
+    ...(scoring.score && { score: scoring.score.bind(scoring) }),
     close: () => Promise.resolve(),
   };
 }

@@ -10,10 +10,11 @@
  * | seeds-only    | rows of its own: the seed rationales alone            | is it more steps on what it was given?             |
  * | hint-only     | free samples: every rationale is made with the answer | does it learn to solve, or to explain?             |
  * | untrained     | training: the base is evaluated again                 | does the evaluation say the same twice?            |
+ * | shuffled-labels | right and wrong of a problem's rationales, in pairs | is it what is right, or any preference?            |
  *
  * Steps, batch and schedule stay those of the recipe. Pure; sources: arXiv:2203.14465 §3 and §5 (what the filter and the hint are for).
  */
-import { Recipe, stagesRead } from '../schemas/recipe.ts';
+import { CARRIED, readersOf, Recipe, stagesRead } from '../schemas/recipe.ts';
 import type { RecipeStage } from '../schemas/recipe.ts';
 
 type Stages = Record<string, RecipeStage>;
@@ -79,6 +80,7 @@ const CHANGES: Record<string, Change> = {
     const evaluated = withOptions(rewired(stages, base), 'evaluate', { again: 1 });
     return { stages: evaluated, carry: { ...carry, model: base(carry.model) } };
   },
+  'shuffled-labels': (stages) => ({ stages: withOptions(stages, 'pairs', { labels: 'shuffled' }) }),
 };
 
 export const CONTROLS: readonly string[] = Object.keys(CHANGES);
@@ -90,6 +92,7 @@ const NEEDS: Record<string, string[]> = {
   'seeds-only': ['fine-tune'],
   'hint-only': ['rationalize'],
   untrained: ['fine-tune'],
+  'shuffled-labels': ['pairs'],
 };
 
 /** Controls that mean something for this recipe. */
@@ -107,19 +110,21 @@ export function controlOf(recipe: Recipe, name: string): Recipe {
     needed.add(stage);
     for (const one of stagesRead(stages[stage])) need(one);
   };
-  for (const ref of [carry.model, recipe.stop.plateau]) need(ref.split('.')[0] ?? '');
-  const { kept, ...model } = carry;
-  const isRead = [...needed].some((stage) =>
-    Object.values(stages[stage]?.in ?? {})
-      .flat()
-      .includes('$kept'),
-  );
-  if (isRead && kept !== undefined) need(kept.split('.')[0] ?? '');
+  const needOf = (ref: string) => need(ref.split('.')[0] ?? '');
+  for (const ref of [carry.model, recipe.stop.plateau, ...namesOf(stages, 'rank')]) needOf(ref);
+  const read: Partial<Recipe['carry']> = {};
+  // Only where what is left still reads it.
+  for (const what of CARRIED) {
+    const ref = carry[what];
+    if (ref === undefined || !readersOf({ stages }, `$${what}`).some((stage) => needed.has(stage))) continue;
+    read[what] = ref;
+    needOf(ref);
+  }
   return Recipe.parse({
     ...recipe,
     id: `${recipe.id}-${name}`,
     source: `control of ${recipe.id} (${recipe.source})`,
     stages: Object.fromEntries(Object.entries(stages).filter(([stage]) => needed.has(stage))),
-    carry: isRead ? carry : model,
+    carry: { model: carry.model, ...read },
   });
 }

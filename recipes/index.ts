@@ -15,8 +15,9 @@ import starPaper from './star-paper.ts';
 import starSampled from './star-sampled.ts';
 import starWithoutHints from './star-without-hints.ts';
 import star from './star.ts';
+import vStar from './v-star.ts';
 
-const shipped = [star, starWithoutHints, starSampled, starPaper, rft, restEm, expertIteration].concat([
+const shipped = [star, starWithoutHints, starSampled, starPaper, rft, restEm, expertIteration, vStar].concat([
   seedsOnly,
   fewShotDirect,
   fewShotCot,

@@ -54,8 +54,8 @@ export const Recipe = z.strictObject({
   id: Id,
   source: z.string().default(''),
   stages: z.record(z.string().regex(/^[a-zA-Z][\w-]*$/), RecipeStage),
-  /** What `$model` and `$kept` stand for in the next iteration. */
-  carry: z.strictObject({ model: Ref, kept: Ref.optional() }),
+  /** What `$model`, `$kept` and `$pairs` stand for in the next iteration. */
+  carry: z.strictObject({ model: Ref, kept: Ref.optional(), pairs: Ref.optional() }),
   stop: StopRule,
   /** Absent: the default; in a run that was resolved before it stood here, no limit. */
   judging: Judging.optional(),
@@ -100,6 +100,17 @@ export const stagesRead = (stage: RecipeStage): string[] =>
     .flat()
     .filter((ref) => !ref.startsWith('$'))
     .map((ref) => ref.split('.')[0] as string);
+
+/** Rows that an iteration may carry to the next, beside the model. */
+export const CARRIED = ['kept', 'pairs'] as const;
+
+/** Names of the stages that read this reference. */
+export const readersOf = ({ stages }: Pick<Recipe, 'stages'>, ref: string): string[] =>
+  Object.keys(stages).filter((name) =>
+    Object.values(stages[name]?.in ?? {})
+      .flat()
+      .includes(ref),
+  );
 
 /** Stage names in an order in which every stage comes after what it reads; undefined if there is a circle. */
 export function stageOrder(recipe: Recipe): string[] | undefined {
@@ -163,15 +174,16 @@ export function checkRecipe(recipe: Recipe): RecipeProblem[] {
       'carry.model',
       `${recipe.id} › carry.model reads ${recipe.carry.model}; needs 'model'.${suggest('model', recipe.carry.model)}`,
     );
-  const { kept } = recipe.carry;
-  if (kept !== undefined && portTypeOf(recipe, kept) !== 'examples')
-    say('carry.kept', `${recipe.id} › carry.kept reads ${kept}; needs 'examples'.${suggest('examples', kept)}`);
-  const readers = Object.entries(recipe.stages).filter(([, stage]) => Object.values(stage.in).flat().includes('$kept'));
-  if (kept === undefined && readers.length > 0)
-    say(
-      'carry.kept',
-      `${recipe.id} › ${readers[0]?.[0]} reads $kept, but carry.kept names nothing that would be kept.`,
-    );
+  for (const what of CARRIED) {
+    const carried = recipe.carry[what];
+    const wanted = SOURCES[`$${what}`];
+    const field = `carry.${what}`;
+    if (carried !== undefined && portTypeOf(recipe, carried) !== wanted)
+      say(field, `${recipe.id} › ${field} reads ${carried}; needs '${wanted}'.${suggest(wanted, carried)}`);
+    const [reader] = readersOf(recipe, `$${what}`);
+    if (carried === undefined && reader !== undefined)
+      say(field, `${recipe.id} › ${reader} reads $${what}, but ${field} names nothing that would be kept.`);
+  }
   const scored = recipe.stop.plateau.split('.')[0] as string;
   if (own(recipe.stages, scored)?.use !== 'evaluate')
     say('stop.plateau', `${recipe.id} › stop.plateau names ${scored}; needs an 'evaluate' stage.`);
@@ -183,7 +195,7 @@ export function checkRecipe(recipe: Recipe): RecipeProblem[] {
 /** An adapter is fresh in every fine-tune and rests on one whole, frozen model: the run's base. Options filled in. Pure. */
 export function checkAdapters(recipe: Recipe): RecipeProblem[] {
   return Object.entries(recipe.stages).flatMap(([name, { use, in: inputs, with: options }]) =>
-    use === 'fine-tune' && options?.adapter !== undefined && inputs.from !== '$base'
+    (use === 'fine-tune' || use === 'prefer') && options?.adapter !== undefined && inputs.from !== '$base'
       ? [
           {
             field: `stages.${name}.with.adapter`,
@@ -231,7 +243,7 @@ export function defineRecipe<const S extends Record<string, { use: StageKind; in
   id: string;
   source: string;
   stages: S & Checked<S>;
-  carry: { model: RefsOf<S, 'model'>; kept?: RefsOf<S, 'examples'> };
+  carry: { model: RefsOf<S, 'model'>; kept?: RefsOf<S, 'examples'>; pairs?: RefsOf<S, 'pairs'> };
   stop: z.input<typeof StopRule>;
   judging?: z.input<typeof Judging>;
 }): Recipe {

@@ -9,7 +9,9 @@ import { DecoderConfig, Model } from './checkpoint.ts';
 import { Comparison } from './comparison.ts';
 import { Recipe } from './recipe.ts';
 import type { Tally } from './port-values.ts';
-import { RunContext, StageCounts, STAGES, StageKind } from './stage.ts';
+import { RunContext } from './run-context.ts';
+import { Ranking } from './ranking.ts';
+import { StageCounts, STAGES, StageKind } from './stage.ts';
 import { FreshModel, PretrainedModel, Rows, ScoreShard } from './port-values.ts';
 
 export const RunId = z
@@ -153,8 +155,10 @@ export const IterationRecord = z.strictObject({
   scores: z.array(ScoreShard.omit({ byStratum: true })),
   /** The training rows. */
   examples: z.array(ArtifactRef),
-  /** What the next iteration finds as `$kept`; only where the recipe carries some. */
+  /** What the next iteration finds as `$kept` and `$pairs`; only where the recipe carries some. */
   kept: Rows.optional(),
+  pairs: Rows.optional(),
+  ranking: Ranking.optional(),
   tokens: z.record(z.string(), z.number()),
   shards: z.strictObject({ reused: z.int(), redone: z.int() }),
   /** The same by stage; absent in records of before it stood here. */
@@ -187,6 +191,7 @@ export const IterationSummary = z.strictObject({
   model: Model,
   carried: z.boolean(),
   kept: Rows.optional(),
+  pairs: Rows.optional(),
   record: ArtifactRef,
   rolledBackTo: z.int().nonnegative().optional(),
   spent: Spent.optional(),

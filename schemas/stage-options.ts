@@ -47,9 +47,7 @@ export const StepRule = z.strictObject({
 });
 export type StepRule = z.infer<typeof StepRule>;
 
-export const trainingOptions = {
-  /** Absent = `plain`. `chat`: prompt and completion are a chat in the model's own template; only the answer is learnt. */
-  prompt: z.enum(['plain', 'chat']).optional(),
+const descentOptions = {
   steps: StepRule.default({ first: 40, growth: 1.2, add: 0 }),
   learningRate: z.number().positive().max(10).default(1e-6),
   warmupSteps: z.int().nonnegative().default(100),
@@ -61,6 +59,34 @@ export const trainingOptions = {
   beta2: z.number().min(0).lt(1).default(0.999),
   /** LoRA: freeze the model and train a fresh adapter of this rank on it, `{"rank": 8, "alpha": 16}`; absent = train every weight. */
   adapter: AdapterOptions.optional(),
+};
+
+export const trainingOptions = {
+  /** Absent = `plain`. `chat`: prompt and completion are a chat in the model's own template; only the answer is learnt. */
+  prompt: z.enum(['plain', 'chat']).optional(),
+  ...descentOptions,
   /** Share (0..1) of the seed triples that also enter in the hinted prompt form. */
   hintedSeeds: z.number().min(0).max(1).default(1),
+};
+
+/** Which pairs of a problem's right and wrong rationales are learnt from. */
+export const pairOptions = {
+  /** At most so many of one problem, its newest first; null = each right one with each wrong one. */
+  perProblem: z.int().min(1).nullable().default(16),
+  /** A control: a problem's rationales keep their number of right ones, but which those are is drawn. */
+  labels: z.literal('shuffled').optional(),
+};
+
+/** As a fine-tune's, by direct preference optimization. */
+export const preferenceOptions = {
+  ...descentOptions,
+  /** How far the model may go from its reference: the smaller, the farther. */
+  beta: z.number().positive().max(100).default(0.1),
+};
+
+/** Candidates of each problem; greedy ones would all be the same. */
+export const rankOptions = {
+  ...samplingOptions,
+  samples: samplingOptions.samples.default(16),
+  temperature: samplingOptions.temperature.default(0.7),
 };

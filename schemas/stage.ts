@@ -4,11 +4,11 @@
  */
 import { z } from 'zod';
 import type { ArtifactRef } from './artifact.ts';
-import { Digest } from './artifact.ts';
 import type { Model } from './checkpoint.ts';
-import { DatasetSnapshot, ProblemSnapshot } from './problem.ts';
 import type { Comparison } from './comparison.ts';
-import { EvaluationPrompt, keptOptions, samplingOptions, trainingOptions } from './stage-options.ts';
+import type { RunContext } from './run-context.ts';
+import { EvaluationPrompt, keptOptions, pairOptions, preferenceOptions } from './stage-options.ts';
+import { rankOptions, samplingOptions, trainingOptions } from './stage-options.ts';
 import type { FreshModel, PretrainedModel, ScoreShard, Slice } from './port-values.ts';
 
 /** What may flow through a port. A judged row's type is its verdict, so only right rationales can reach training. */
@@ -23,8 +23,10 @@ export const PortType = z.enum([
   'incorrect',
   'unjudged',
   'examples',
+  'pairs', // of a right and a wrong rationale of one problem
   'model',
   'score',
+  'ranking',
 ]);
 export type PortType = z.infer<typeof PortType>;
 
@@ -40,6 +42,8 @@ export const SOURCES = {
   $base: 'model',
   /** What the iteration before carried as `kept`; no rows in the first, or where the recipe carries none. */
   $kept: 'examples',
+  /** The same of `pairs`. */
+  $pairs: 'pairs',
   /** What the base is made of, an untrained or a pretrained model; only `prepare` starts from it. */
   $fresh: 'model',
 } as const satisfies Record<`$${string}`, PortType>;
@@ -162,6 +166,36 @@ export const STAGES = {
     queue: 'train',
     options: z.strictObject(trainingOptions),
   },
+  pairs: {
+    version: 1,
+    inputs: {
+      correct: { type: 'correct', many: true },
+      incorrect: { type: 'incorrect', many: true },
+      earlier: { type: 'pairs', optional: true },
+    },
+    outputs: { pairs: 'pairs' },
+    main: 'pairs',
+    queue: 'control',
+    options: z.strictObject(pairOptions),
+  },
+  prefer: {
+    version: 1,
+    inputs: { pairs: { type: 'pairs' }, from: { type: 'model' } },
+    outputs: { model: 'model' },
+    main: 'model',
+    needsJudgements: true,
+    queue: 'train',
+    options: z.strictObject(preferenceOptions),
+  },
+  rank: {
+    version: 1,
+    inputs: { model: { type: 'model' }, verifier: { type: 'model' }, test: { type: 'test' } },
+    outputs: { ranking: 'ranking' },
+    main: 'ranking',
+    shardBy: ['test'],
+    queue: 'sample',
+    options: z.strictObject(rankOptions),
+  },
   evaluate: {
     version: 1,
     inputs: { model: { type: 'model' }, dev: { type: 'dev' }, test: { type: 'test' } },
@@ -204,30 +238,6 @@ export type StageOutputs<K extends StageKind> = {
     ? OutputValue<T>
     : never;
 };
-
-/** What is the same in every stage of a run; pinned by `resolve`. Ids of run and recipe are for people and enter no key, no byte. */
-export const RunContext = z.strictObject({
-  runId: z.string(),
-  recipe: z.string().optional(),
-  seed: z.int(),
-  task: z.string(),
-  parameters: z.record(z.string(), z.unknown()),
-  engine: z.string(),
-  fingerprint: z.string(),
-  deterministic: z.boolean(),
-  /** The gate's identities (tasks/gate.ts) are kept from draws and seeds. */
-  gate: z.literal(true).optional(),
-  /** At most so many problems of a held-out split; absent = all the task has. */
-  heldOut: z.strictObject({ dev: z.int().optional(), test: z.int().optional() }).optional(),
-  /** Snapshot of a problem source, and what of it is new, or of the task's published files; else its own problems are drawn. */
-  source: ProblemSnapshot.optional(),
-  dataset: DatasetSnapshot.optional(),
-  /** Content of the task's and its verifiers' files, and versions of outside verifiers. */
-  implementation: Digest,
-  /** A fresh replay: the memo is not asked and learns nothing; outputs are held against this run's at this attempt. */
-  fresh: z.strictObject({ runId: z.string(), attempt: z.int().min(1) }).optional(),
-});
-export type RunContext = z.infer<typeof RunContext>;
 
 /** Shards of a stage: answered by the memo, and done. */
 export const StageCounts = z.strictObject({ reused: z.int().nonnegative(), redone: z.int().nonnegative() });

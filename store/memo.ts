@@ -17,10 +17,12 @@ import { leavesOf } from './manifest.ts';
 import { keyInput } from './memo-inputs.ts';
 import { type Store, StoreError } from './store.ts';
 
+/** What samples or trains; `evaluate` is greedy, and so the same in every iteration. */
+const SEEDED: StageKind[] = ['generate', 'rationalize', 'rank', 'fine-tune', 'prefer'];
 /** What the iteration's number changes: seeds of samples, the draw, the number of steps. */
-const BY_ITERATION: ReadonlySet<StageKind> = new Set(['draw', 'generate', 'rationalize', 'unfiltered', 'fine-tune']);
+const BY_ITERATION: ReadonlySet<StageKind> = new Set<StageKind>([...SEEDED, 'draw', 'unfiltered']);
 /** What an engine computes; the others are the same on every machine. */
-const BY_ENGINE: ReadonlySet<StageKind> = new Set(['generate', 'rationalize', 'fine-tune', 'evaluate']);
+const BY_ENGINE: ReadonlySet<StageKind> = new Set<StageKind>([...SEEDED, 'evaluate']);
 
 /** Names written at once. */
 const AT_ONCE = 16;

@@ -77,3 +77,7 @@ export const joinShards = (shards: ArtifactRef[]): Rows => ({
   shards,
   rows: shards.reduce((sum, shard) => sum + (shard.rows ?? 0), 0),
 });
+
+export const NO_ROWS: Rows = { shards: [], rows: 0 };
+
+export const joined = (all: Rows[]): Rows => joinShards(all.flatMap((rows) => rows.shards));

@@ -23,7 +23,7 @@ import { fannedSignal, fanOut, followersOf } from './fan-out.ts';
 import { gateSignal, ShardGate } from './gate.ts';
 import type { GateState } from './gate.ts';
 import { judgingTrouble } from './judgements.ts';
-import { cutRows, followedShard, joinShards, JUDGED, pieceCount, rowsOf } from './shards.ts';
+import { cutRows, followedShard, joined, joinShards, JUDGED, NO_ROWS, pieceCount, rowsOf } from './shards.ts';
 import type { Piece } from './shards.ts';
 import { mustHaveParent } from './run-messages.ts';
 import { IterationSpending } from './spending.ts';
@@ -41,6 +41,7 @@ export interface IterationInput {
   base: Model | null;
   /** What the iteration before carried. */
   kept?: Rows | undefined;
+  pairs?: Rows | undefined;
   changed: Record<string, unknown>;
   shardsInFlight: number;
   /** What the run may still spend; absent where it has no budget. */
@@ -114,6 +115,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       $model: input.model,
       $base: input.base,
       $kept: input.kept ?? NO_ROWS,
+      $pairs: input.pairs ?? NO_ROWS,
       $fresh: resolved.fresh,
     };
     if (ref.startsWith('$')) return sources[ref] ?? null;
@@ -274,6 +276,8 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       ),
       model: (await valueOf(recipe.carry.model)) as Model,
       ...(recipe.carry.kept !== undefined && { kept: (await valueOf(recipe.carry.kept)) as Rows }),
+      ...(recipe.carry.pairs !== undefined && { pairs: (await valueOf(recipe.carry.pairs)) as Rows }),
+      ...(of('rank').length > 0 && { ranked: rowsOf(allOf('rank'), ['ranking'])[0] }),
       seconds: Object.fromEntries(finished.map(({ name, outputs }) => [name, sum(outputs, (one) => one.seconds)])),
       tokens: Object.fromEntries(finished.map(({ name, outputs }) => [name, sum(outputs, (one) => one.tokens)])),
       ...shardCounts(finished),
@@ -292,7 +296,3 @@ function fannedRun(fanned: Promise<Record<string, Output[]>>, name: string): Sta
   all.catch(() => undefined); // whoever awaits it hears of it
   return { shards: [], all, fanned };
 }
-
-const NO_ROWS: Rows = { shards: [], rows: 0 };
-
-const joined = (all: Rows[]): Rows => joinShards(all.flatMap((rows) => rows.shards));

@@ -137,6 +137,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
           model: iterations[rolledBackTo ?? n - 1]?.model ?? null,
           base: baseOf(iterations),
           kept: iterations[rolledBackTo ?? n - 1]?.kept,
+          pairs: iterations[rolledBackTo ?? n - 1]?.pairs,
           changed,
           shardsInFlight: shardsInFlightOf(run),
           purse: budget.purse,

@@ -98,6 +98,11 @@ type Run = (args: string[], onLine: (line: string) => void, signal?: AbortSignal
 async function train(run: Run, name: string, request: TrainRequest, control: EngineControl = {}): Promise<TrainResult> {
   control.signal?.throwIfAborted();
   const { schedule, outputPath } = request;
+  if (request.preference)
+    throw new EngineError(
+      'TrainingDataInvalid',
+      `engine ${name} learns completions, not preferences; give the run an engine that trains with tfjs`,
+    );
   const model = await startingPoint(request);
   const folder = `${outputPath}.work`;
   await rm(folder, { recursive: true, force: true });

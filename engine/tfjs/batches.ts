@@ -14,7 +14,9 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import { EngineError } from '../engine.ts';
+import type { TrainRow } from '../engine.ts';
 import { uniform } from './rng.ts';
+import type { PairInputs } from './preference.ts';
 import type { PromptForm } from './prompt-form.ts';
 
 /** One sequence: prompt, then completion. */
@@ -24,19 +26,30 @@ export interface TokenRow {
   promptLength: number;
 }
 
-const Row = z.strictObject({
-  prompt: z.string(),
+/** What the order of training rows looks at. */
+export type Sized = Pick<TokenRow, 'tokens'>;
+
+export const completionShape = {
   completion: z.string(),
   completionTokens: z.array(z.int().nonnegative()).optional(),
-});
+};
+const Row = z.strictObject({ prompt: z.string(), ...completionShape });
 
 /**
  * Reads JSONL of TrainRow.
  * @throws EngineError TrainingDataInvalid (malformed, empty, longer than the context; the row is named, first = 0) or
  * TextNotInVocabulary.
  */
-export async function readRows(file: string, form: PromptForm, config: DecoderConfig): Promise<TokenRow[]> {
-  const rows: TokenRow[] = [];
+export const readRows = (file: string, form: PromptForm, config: DecoderConfig): Promise<TokenRow[]> =>
+  readLines(file, Row, (row, invalid) => tokensOf(row, form, config, invalid));
+
+/** Reads JSONL of one shape; errors name the row. Throws as `readRows`, and what `made` throws. */
+export async function readLines<S extends z.ZodType, R>(
+  file: string,
+  shape: S,
+  made: (line: z.output<S>, invalid: (fault: string) => EngineError) => R,
+): Promise<R[]> {
+  const rows: R[] = [];
   const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity });
   for await (const line of lines) {
     if (line.trim() === '') continue;
@@ -48,36 +61,41 @@ export async function readRows(file: string, form: PromptForm, config: DecoderCo
     } catch {
       throw invalid('is no JSON; each line must be one {"prompt", "completion"}');
     }
-    const parsed = Row.safeParse(value);
+    const parsed = shape.safeParse(value);
     if (!parsed.success) {
       const issue = parsed.error.issues[0]!;
       throw invalid(`has a wrong ${issue.path.join('.') || 'shape'}: ${issue.message}`);
     }
-    const ids = (of: () => number[]) => {
-      try {
-        return of();
-      } catch (error) {
-        if (!(error instanceof EngineError)) throw error;
-        throw new EngineError(error.code, `${file}: row ${index}: ${error.sentence}`);
-      }
-    };
-    const { prompt: asked, completion: said, completionTokens } = parsed.data;
-    const prompt = ids(() => {
-      const { before, prompts } = form.ask('', [asked]);
-      return [...before, ...prompts[0]!];
-    });
-    const completion = ids(() => (completionTokens ? form.sampled(completionTokens) : form.completion(said)));
-    const tokens = Int32Array.of(...prompt, ...completion);
-    if (tokens.length > config.context) {
-      throw invalid(`has ${tokens.length} tokens, the context ${config.context}; shorten it or train a longer context`);
+    try {
+      rows.push(made(parsed.data, invalid));
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.code === 'TrainingDataInvalid') throw error;
+      throw new EngineError(error.code, `${file}: row ${index}: ${error.sentence}`);
     }
-    const stranger = completion.find((id) => id >= config.vocabSize);
-    if (stranger !== undefined)
-      throw invalid(`holds token id ${stranger}, outside the vocabulary of ${config.vocabSize}`);
-    rows.push({ tokens, promptLength: prompt.length });
   }
   if (rows.length === 0) throw new EngineError('TrainingDataInvalid', `${file} has no rows; give at least one`);
   return rows;
+}
+
+/**
+ * Prompt and completion as ids. Throws what `invalid` makes of a sentence where they do not fit the model, and
+ * EngineError TextNotInVocabulary.
+ */
+export function tokensOf(
+  { prompt: text, completion, completionTokens }: TrainRow,
+  form: PromptForm,
+  { context, vocabSize }: Pick<DecoderConfig, 'context' | 'vocabSize'>,
+  invalid: (fault: string) => EngineError,
+): TokenRow {
+  const { before, prompts } = form.ask('', [text]);
+  const prompt = [...before, ...prompts[0]!];
+  const ids = completionTokens ? form.sampled(completionTokens) : form.completion(completion);
+  const tokens = Int32Array.of(...prompt, ...ids);
+  if (tokens.length > context)
+    throw invalid(`has ${tokens.length} tokens, the context ${context}; shorten it or train a longer context`);
+  const stranger = ids.find((id) => id >= vocabSize);
+  if (stranger !== undefined) throw invalid(`holds token id ${stranger}, outside the vocabulary of ${vocabSize}`);
+  return { tokens, promptLength: prompt.length };
 }
 
 /** Counter that keeps the order of the data apart from every other use of the same seed. */
@@ -94,7 +112,7 @@ function permutation(seed: string, epoch: number, purpose: number, n: number): I
 }
 
 /** The batches of an epoch, each a list of row indices. */
-export function epochBatches(rows: readonly TokenRow[], batchSize: number, seed: string, epoch: number): number[][] {
+export function epochBatches(rows: readonly Sized[], batchSize: number, seed: string, epoch: number): number[][] {
   // Stable sort of a random permutation: ties in length are in random order.
   const sorted = Array.from(permutation(seed, epoch, 0, rows.length)).sort(
     (a, b) => rows[a]!.tokens.length - rows[b]!.tokens.length,
@@ -116,7 +134,7 @@ export class BatchOrder {
   #epoch = -1;
   #batches: number[][] = [];
   constructor(
-    readonly rows: readonly TokenRow[],
+    readonly rows: readonly Sized[],
     readonly batchSize: number,
     readonly seed: string,
   ) {}
@@ -142,7 +160,12 @@ export interface Batch {
   targets: Int32Array;
   /** Tokens that are read and are not padding. */
   tokens: number;
+  /** Where the rows are pairs (preference.ts): chosen, rejected, chosen, … */
+  pairs?: PairInputs;
 }
+
+/** The loss of a step is the mean over so many of these: predicted tokens, or pairs. */
+export const countOf = ({ targets, pairs }: Batch): number => (pairs ? pairs.count : targets.length);
 
 /**
  * Pads rows to the longest on the right. A row's last token is only predicted, never read. The first token of a row with an

@@ -16,7 +16,7 @@ import { HandleKernels } from './handles.ts';
 import { Passes, type Wanted } from './passes.ts';
 import { headWidthOf, kvHeadsOf } from './parameters.ts';
 import { closePrefix, openPrefix } from './prefix.ts';
-import { free, type Handle } from './raw.ts';
+import { free, read, type Handle } from './raw.ts';
 import type { NamedTensor } from './safetensors.ts';
 import { SIZES, soundSizes } from './sizes.ts';
 import { DecoderWeights } from './weights.ts';
@@ -28,6 +28,8 @@ export const PROMPT_STEP = 8;
 /** Tokens of one piece of a prefill, and floats of its scores. */
 const PREFILL_TOKENS = 2048;
 const PREFILL_SCORES = 1 << 22;
+/** Floats of its logits, where those of every token are made. */
+const PREFILL_LOGITS = 1 << 25;
 
 export { LARGEST_SLOTS } from './sizes.ts';
 
@@ -101,10 +103,44 @@ export class Decoder {
     return { cache: Cache.join(this.kernels, caches), result };
   }
 
-  /** Slots of a prefill's pieces: of lengths alone, so that a row is in a piece of the same count in every company. */
-  #pieceOf(padded: number, before: number): number {
+  /**
+   * What the next token of each position costs, −log p, in rows that are known whole.
+   * @param rows ids of as many rows as `scoredAtOnce(padded)`, each of at most `padded` + 1; an empty one stands for an unused slot.
+   * @returns [rows, padded]: row r's costs of its tokens 1, 2, … stand at the end of its line.
+   */
+  costs(rows: readonly (readonly number[])[], padded: number, padId: number): Float32Array {
+    const ids = new Int32Array(rows.length * padded).fill(padId);
+    const next = new Int32Array(rows.length * padded);
+    for (const [row, tokens] of rows.entries()) {
+      const inputs = tokens.slice(0, -1);
+      ids.set(inputs, (row + 1) * padded - inputs.length);
+      next.set(tokens.slice(1), (row + 1) * padded - inputs.length);
+    }
+    const padding = Int32Array.from(rows, ({ length }) => padded - Math.max(length - 1, 1));
+    const cache = Cache.open(this.kernels, this.config, padding, padded);
+    try {
+      const logits = this.kernels.own(this.#passes.run(cache, ids, 'logits', 'every'));
+      const [costs] = this.kernels.crossEntropy(logits, this.kernels.vector(next), this.config.vocabSize);
+      return (read(costs) as Float32Array).slice();
+    } finally {
+      this.kernels.release();
+      cache.close();
+    }
+  }
+
+  /** How many rows `costs` takes: of their padded length alone, as in a prefill. */
+  scoredAtOnce(padded: number): number {
+    return this.#pieceOf(padded, 0, this.config.vocabSize);
+  }
+
+  /**
+   * Slots of a prefill's pieces: of lengths alone, so that a row is in a piece of the same count in every company.
+   * @param logits floats that are made for each token.
+   */
+  #pieceOf(padded: number, before: number, logits = 0): number {
     const scores = this.config.heads * padded * (padded + before);
-    const fits = (slots: number) => slots * padded <= PREFILL_TOKENS && slots * scores <= PREFILL_SCORES;
+    const fits = (slots: number) =>
+      slots * padded <= PREFILL_TOKENS && slots * scores <= PREFILL_SCORES && slots * padded * logits <= PREFILL_LOGITS;
     // Where a tried size is not sound, none untried is: one slot at a time then.
     if (this.sizes.length < SIZES.length) return this.sizes.findLast(fits) ?? 1;
     let piece: number = SIZES.at(-1)!;

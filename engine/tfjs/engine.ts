@@ -63,6 +63,16 @@ export function createTfjsEngine(): Engine {
         return sampler.sample(request, control);
       }),
 
+    score: (request, control) =>
+      inTurn(control?.signal, async () => {
+        const idle = { done: 0, total: request.rows.length, tokensPerSecond: 0 };
+        const onWork = () => control?.onProgress?.(idle);
+        onWork();
+        const sampler = await load(request.model, onWork);
+        onWork();
+        return sampler.score(request.rows, control);
+      }),
+
     train: (request, control) =>
       inTurn(control?.signal, async () => {
         // Loaded late: sampling alone does not need it.

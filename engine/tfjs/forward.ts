@@ -46,7 +46,7 @@ export interface ForwardInputs<V> {
   positions: V;
   /** int32 [2·G·N]: the rows of a layer's buffer that the keys, then the values of this pass are written to. */
   rows: V;
-  /** int32 [S]: which of the N tokens are each slot's last. */
+  /** int32 [S]: which of the N tokens are each slot's last; or any others whose next tokens are asked for. */
   last: V;
   /** [N, R]: 0 where a token may look, else very negative. */
   mask: V;

@@ -33,8 +33,11 @@ interface Step<V> {
   back(dValue: V): V;
 }
 
+/** What is minimised, of −log p of each predicted token [M]: the loss [scalar], and its derivative by each of them [M, 1]. */
+export type Objective<V> = (costs: V) => { loss: V; weights: V };
+
 /**
- * Runs the pass; the gradients are those of the loss, summed over the M predicted tokens [scalar].
+ * Runs the pass; the gradients are those of the loss [scalar]: summed over the M predicted tokens, or what `objective` says.
  * `learner` gives the weights and takes what they have to learn. `pieces`: how many there are in inputs.pieces.
  */
 export function learn<V>(
@@ -43,6 +46,7 @@ export function learn<V>(
   learner: Learner<V>,
   inputs: PassInputs<V>,
   pieces = 1,
+  objective?: Objective<V>,
 ): V {
   const { dModel: d, heads: H, layers, vocabSize } = config;
   const w = headWidthOf(config);
@@ -215,12 +219,34 @@ export function learn<V>(
   const targets = cut ? k.splitInts(inputs.targets, inputs.pieces, pieces) : [inputs.targets];
   const losses: V[] = [];
   const dNormed: V[] = [];
+  /** −log p of a piece's tokens, and its derivative by their logits. */
+  const costsOf = (n: number, before: V | undefined): [costs: V, dLogits: V] => {
+    const logits = learner.logits(before === undefined ? normed[n]! : k.after(normed[n]!, before));
+    const made = k.crossEntropy(logits, targets[n]!, vocabSize);
+    k.free(logits);
+    return made;
+  };
+  // An objective reads all tokens before one of them can go back: several pieces are made twice.
+  let first: [costs: V, dLogits: V] | undefined;
+  let weights: V[] | undefined;
+  if (objective !== undefined) {
+    const costs: V[] = [];
+    for (const n of normed.keys()) {
+      first = costsOf(n, costs[n - 1]);
+      costs.push(first[0]);
+      if (cut) k.free(first[1]);
+    }
+    const aim = objective(k.concat(costs));
+    losses.push(aim.loss);
+    weights = cut ? k.splitSizes(aim.weights, inputs.pieces, pieces, 0) : [aim.weights];
+  }
   for (const [n, rows] of normed.entries()) {
-    const logits = learner.logits(n === 0 ? rows : k.after(rows, dNormed[n - 1]!));
-    const [ofToken, dLogits] = k.crossEntropy(logits, targets[n]!, vocabSize);
-    losses.push(k.sum(ofToken, 0));
+    const [costs, own] = first !== undefined && !cut ? first : costsOf(n, dNormed[n - 1]);
+    if (objective === undefined) losses.push(k.sum(costs, 0));
+    const dLogits = weights === undefined ? own : k.mul(own, weights[n]!);
     dNormed.push(learner.logitsBack(dLogits, rows));
-    k.free(logits, ofToken, dLogits);
+    k.free(costs, own);
+    if (dLogits !== own) k.free(dLogits);
   }
   k.free(x);
 

@@ -52,12 +52,12 @@ export class Passes {
 
   /**
    * Runs `ids` [slots · tokens] (a slot's tokens follow one another) at the cache's next positions and fills those.
-   * @returns what is `wanted` after each slot's last token; the caller frees it.
+   * @returns what is `wanted` after each slot's last token, or after every token; the caller frees it.
    */
-  run(cache: Cache, ids: Int32Array, wanted: Wanted): Handle {
+  run(cache: Cache, ids: Int32Array, wanted: Wanted, after: 'last' | 'every' = 'last'): Handle {
     const { slots, prefix } = cache;
     const tokens = ids.length / slots;
-    const passing = this.#inputsOf(cache, ids, tokens);
+    const passing = this.#inputsOf(cache, ids, tokens, after);
     const graph = this.#graph(prefix !== undefined);
     const fixed = {
       places: this.#weights.places((prefix?.length ?? 0) + cache.length + tokens),
@@ -85,7 +85,7 @@ export class Passes {
     this.#graphs.clear();
   }
 
-  #inputsOf(cache: Cache, ids: Int32Array, tokens: number) {
+  #inputsOf(cache: Cache, ids: Int32Array, tokens: number, after: 'last' | 'every') {
     const { slots, room, length, padding } = cache;
     const groups = kvHeadsOf(this.#config);
     const [group, width] = [this.#config.heads / groups, headWidthOf(this.#config)];
@@ -110,7 +110,7 @@ export class Passes {
       ids: ints([ids.length], ids),
       positions: ints([ids.length], positions),
       rows: ints([2 * groups * ids.length], cache.rows(tokens)),
-      last: ints([slots], last),
+      last: after === 'last' ? ints([slots], last) : ints([ids.length], Array.from(ids.keys())),
       mask: tensor([ids.length, room], mask),
       maskShape: vector(1, ids.length * group, room),
       cacheShape: vector(2 * groups * slots, room, width),

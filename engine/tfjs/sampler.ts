@@ -11,7 +11,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { TokenizerSpec } from '../../schemas/checkpoint.ts';
-import type { Completion, EngineControl, SampleRequest, SampleRow } from '../engine.ts';
+import type { Completion, EngineControl, SampleRequest, SampleRow, TrainRow } from '../engine.ts';
 import { Cache, type SharedPrefix } from './cache.ts';
 import { bytesPerPosition, Decoder } from './decoder.ts';
 import { pick } from './pick.ts';
@@ -19,6 +19,7 @@ import { openForm, type PromptForm } from './prompt-form.ts';
 import { free, read, type Handle } from './raw.ts';
 import { uniform } from './rng.ts';
 import type { Checkpoint } from './safetensors.ts';
+import { logProbabilities } from './scorer.ts';
 import { StopTexts } from './stop.ts';
 
 const PROGRESS_MS = 500;
@@ -93,6 +94,11 @@ export class Sampler {
       await this.#runWave(wave, { sampling, form, stops, meter, signal, prefix: shared });
     meter.report(true);
     return jobs.map(({ sampled, finish }) => ({ ...stops.cut(sampled), finish: finish ?? 'length' }));
+  }
+
+  /** As Engine.score. */
+  score(rows: readonly TrainRow[], control?: EngineControl): Promise<number[]> {
+    return logProbabilities(this.#decoder, openForm(this.#spec), rows, control);
   }
 
   close(): void {

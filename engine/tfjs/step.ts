@@ -11,7 +11,7 @@
  */
 import { DecoderConfig, TrainSchedule } from '../../schemas/checkpoint.ts';
 import type { FrozenBlock } from './adapter.ts';
-import { assemble } from './batches.ts';
+import { assemble, countOf } from './batches.ts';
 import type { Batch } from './batches.ts';
 import { EagerKernels } from './eager.ts';
 import { learn } from './gradient.ts';
@@ -28,6 +28,8 @@ import { adamStep, stepScalars } from './optimizer.ts';
 import type { StepScalars, TrainState } from './optimizer.ts';
 import { makeTables, passShapes } from './pass-inputs.ts';
 import type { PassInputs } from './pass-inputs.ts';
+import { preference } from './preference.ts';
+import type { PreferenceInputs } from './preference.ts';
 
 /** The vectors outside the library, each [layout.size]. */
 export interface StateArrays {
@@ -36,7 +38,7 @@ export interface StateArrays {
   second: Float32Array;
 }
 
-type StepInputs<V> = TrainState<V> & PassInputs<V> & StepScalars<V> & { sum?: V };
+type StepInputs<V> = TrainState<V> & PassInputs<V> & StepScalars<V> & { sum?: V; pairs?: PreferenceInputs<V> };
 const INTEGERS = [
   'ids',
   'places',
@@ -53,6 +55,8 @@ const INTEGERS = [
 const TABLE_STEP = 64;
 const FLOATS = ['weights', 'first', 'second', 'rotations', 'mask', 'inverseTokens', 'stepSize', 'epsilon'] as const;
 const INPUTS = [...INTEGERS, ...FLOATS];
+/** Of batches of pairs. */
+const PAIR_INTEGERS = ['rowOf', 'rowCount', 'preferred'] as const;
 
 /** What one run does: the last of a step's batches moves the weights, those before it only add up gradients. */
 interface Part {
@@ -61,6 +65,8 @@ interface Part {
   moves: boolean;
   /** Of the logits; see PassInputs. */
   pieces: number;
+  /** β of the preference objective, where the batches are pairs. */
+  beta?: number;
 }
 
 /** [weights, first, second, loss], or [sum of gradients, loss]. `frozen`: by name, where only an adapter learns. */
@@ -70,14 +76,16 @@ function program<V>(
   schedule: TrainSchedule,
   inputs: StepInputs<V>,
   frozen: ReadonlyMap<string, V>,
-  { continues, moves, pieces }: Part,
+  { continues, moves, pieces, beta }: Part,
 ): V[] {
   const { adapter } = layout;
   const learner =
     adapter === undefined
       ? new FullLearner(k, layout, inputs.weights)
       : new AdapterLearner(k, { ...layout, adapter }, inputs.weights, frozen);
-  const loss = learn(k, layout.config, learner, inputs, pieces);
+  const { pairs } = inputs;
+  const objective = pairs === undefined || beta === undefined ? undefined : preference(k, pairs, beta);
+  const loss = learn(k, layout.config, learner, inputs, pieces, objective);
   const own = learner.gradient();
   const gradient = continues ? k.add(inputs.sum!, own) : own;
   if (!moves) return [gradient, loss];
@@ -96,7 +104,12 @@ function loadGraph(layout: Layout, schedule: TrainSchedule, frozen: readonly str
     ...floats.map((name) => [name, k.input(CODES.float32)]),
   ];
   const frozenNodes = new Map(frozen.map((name) => [name, k.input(CODES.float32)]));
-  return k.load(program(k, layout, schedule, Object.fromEntries(nodes) as StepInputs<string>, frozenNodes, part));
+  const inputs = Object.fromEntries(nodes) as StepInputs<string>;
+  if (part.beta !== undefined) {
+    const pairs = PAIR_INTEGERS.map((name) => [name, k.input(CODES.int32)]);
+    inputs.pairs = { ...Object.fromEntries(pairs), reference: k.input(CODES.float32) } as PreferenceInputs<string>;
+  }
+  return k.load(program(k, layout, schedule, inputs, frozenNodes, part));
 }
 
 let found: StepMode | undefined;
@@ -139,13 +152,17 @@ export class TrainStep {
   readonly #frozen: ReadonlyMap<string, Tensor>;
   #state: TrainState<Tensor>;
 
-  /** @param frozen what an adapter's layout rests on (`frozenBlocks`); none where all weights learn. */
+  /**
+   * @param frozen what an adapter's layout rests on (`frozenBlocks`); none where all weights learn.
+   * @param beta the batches are pairs, and this is the preference objective's β.
+   */
   constructor(
     readonly layout: Layout,
     readonly schedule: TrainSchedule,
     initial: StateArrays,
     frozen: readonly FrozenBlock[] = [],
     readonly mode: StepMode = stepMode(),
+    readonly beta?: number,
   ) {
     this.#frozen = new Map(frozen.map(({ name, shape, data }) => [name, tf.keep(tf.tensor(data, shape))]));
     this.#state = {
@@ -155,10 +172,10 @@ export class TrainStep {
     };
   }
 
-  /** Trains on the batches as if they were one; gives the loss summed over their predicted tokens. */
+  /** Trains on the batches as if they were one; gives the loss summed over their predicted tokens, or pairs. */
   run(batches: readonly Batch[], step: number, learningRate: number): number {
-    const predicted = batches.reduce((sum, { targets }) => sum + targets.length, 0);
-    const numbers = stepScalars(this.schedule, step, learningRate, Math.max(1, predicted));
+    const count = batches.reduce((sum, batch) => sum + countOf(batch), 0);
+    const numbers = stepScalars(this.schedule, step, learningRate, Math.max(1, count));
     let sum: Tensor | undefined;
     let loss = 0;
     for (const [n, batch] of batches.entries()) {
@@ -203,9 +220,25 @@ export class TrainStep {
       stepSize: tf.scalar(numbers.stepSize),
       epsilon: tf.scalar(numbers.epsilon),
     };
-    const part = { continues: sum !== undefined, moves, pieces: shapes.pieces.length };
+    const { pairs } = batch;
+    if (pairs !== undefined)
+      inputs.pairs = {
+        rowOf: ints(pairs.rowOf),
+        rowCount: tf.scalar(batch.batch, 'int32'),
+        preferred: ints(new Int32Array(pairs.count)),
+        reference: tf.tensor(pairs.reference, [batch.batch, 1]),
+      };
+    const { beta } = this;
+    const part: Part = {
+      continues: sum !== undefined,
+      moves,
+      pieces: shapes.pieces.length,
+      ...(beta !== undefined && { beta }),
+    };
     if (this.mode === 'eager') return program(this.#kernels, this.layout, this.schedule, inputs, this.#frozen, part);
     const fed = [...INPUTS.map((name) => inputs[name]), ...(sum === undefined ? [] : [sum]), ...this.#frozen.values()];
+    const { pairs: fedPairs } = inputs;
+    if (fedPairs !== undefined) fed.push(...PAIR_INTEGERS.map((name) => fedPairs[name]), fedPairs.reference);
     return this.#graph(part).run(fed);
   }
 

@@ -4,13 +4,14 @@
  *   const { weightsDigest, finalLoss } = await train(request, { signal, onProgress });
  *
  * Deterministic: the same request gives the same bytes at one fingerprint, killed and resumed or not, with snapshots or
- * without. The loss is Σ cross-entropy over the completion tokens of an optimizer batch / their number.
+ * without. The loss is Σ cross-entropy over the completion tokens of an optimizer batch / their number; with `preference`, Σ over
+ * its pairs / theirs (preference.ts).
  */
 import { setImmediate } from 'node:timers/promises';
 import { EngineError } from '../engine.ts';
 import type { EngineControl, TrainRequest, TrainResult } from '../engine.ts';
-import { assemble, BatchOrder, readRows } from './batches.ts';
-import type { Batch } from './batches.ts';
+import { assemble, BatchOrder, countOf, readRows } from './batches.ts';
+import type { Batch, Sized } from './batches.ts';
 import { adapterLayout, frozenBlocks, initialAdapter } from './adapter.ts';
 import type { FrozenBlock } from './adapter.ts';
 import { writeAdapter } from './adapter-file.ts';
@@ -19,6 +20,7 @@ import type { Layout } from './layout.ts';
 import { openForm } from './prompt-form.ts';
 import { weightsDigest, writeCheckpoint } from './safetensors.ts';
 import type { Checkpoint, NamedTensor } from './safetensors.ts';
+import { assemblePairs, readPairs } from './preference.ts';
 import { learningRateAt } from './schedule.ts';
 import { SnapshotFolder } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -64,6 +66,35 @@ function learnedOf({ start, adapter: options, seed, outputPath }: TrainRequest, 
   };
 }
 
+/** The rows of the request's file, and batches of them by their numbers. */
+async function dataOf(
+  { dataPath, preference, chat }: TrainRequest,
+  model: Checkpoint,
+): Promise<{ rows: readonly Sized[]; assemble(taken: readonly number[]): Batch }> {
+  const form = openForm(model.tokenizer, chat);
+  const { pad } = form;
+  if (preference === undefined) {
+    const rows = await readRows(dataPath, form, model.config);
+    return {
+      rows,
+      assemble: (taken) =>
+        assemble(
+          taken.map((row) => rows[row]!),
+          pad,
+        ),
+    };
+  }
+  const pairs = await readPairs(dataPath, form, model.config);
+  return {
+    rows: pairs,
+    assemble: (taken) =>
+      assemblePairs(
+        taken.map((row) => pairs[row]!),
+        pad,
+      ),
+  };
+}
+
 /**
  * Trains and writes a checkpoint to `request.outputPath`.
  * @throws EngineError TrainingDiverged, TrainingDataInvalid, TextNotInVocabulary, CheckpointInvalid; the signal's reason.
@@ -78,8 +109,8 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
     return { weightsDigest: digest, steps: 0, resumedFrom: 0, finalLoss: null, learningRates: [], tokens: 0 };
   }
 
-  const rows = await readRows(request.dataPath, openForm(model.tokenizer, request.chat), model.config);
-  const order = new BatchOrder(rows, schedule.batchSize * (schedule.accumulate ?? 1), seed);
+  const data = await dataOf(request, model);
+  const order = new BatchOrder(data.rows, schedule.batchSize * (schedule.accumulate ?? 1), seed);
   const { layout } = learned;
   const folder = request.resume === undefined ? null : new SnapshotFolder(request.resume);
   const resumed = (await folder?.newest(layout.size, schedule.steps)) ?? null;
@@ -94,7 +125,7 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
   // The last tenth of the steps, at least one.
   const windowStart = schedule.steps - Math.max(1, Math.floor(schedule.steps / 10));
 
-  const step = new TrainStep(layout, schedule, position, learned.frozen());
+  const step = new TrainStep(layout, schedule, position, learned.frozen(), undefined, request.preference?.beta);
   let tokens = 0;
   try {
     let reportedAt = performance.now();
@@ -105,11 +136,11 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
       // Messages, heartbeats and the signal get their turn.
       await setImmediate();
       control.signal?.throwIfAborted();
-      const taken = order.at(progress.step).map((row) => rows[row]!);
+      const taken = order.at(progress.step);
       const batches: Batch[] = [];
       for (let at = 0; at < taken.length; at += schedule.batchSize)
-        batches.push(assemble(taken.slice(at, at + schedule.batchSize), model.tokenizer.pad));
-      const predicted = batches.reduce((sum, { targets }) => sum + targets.length, 0);
+        batches.push(data.assemble(taken.slice(at, at + schedule.batchSize)));
+      const predicted = batches.reduce((sum, batch) => sum + countOf(batch), 0);
       const learningRate = learningRateAt(schedule, progress.step);
       const loss = step.run(batches, progress.step, learningRate);
       if (!Number.isFinite(loss)) {

@@ -61,8 +61,21 @@ describe('controls', () => {
     expect(stages.score).toMatchObject({ in: { model: '$base' }, with: { again: 1 } });
   });
 
+  it('shuffled-labels: the pairs alone differ, and what is ranked or carried stays', () => {
+    const [whole, control] = [recipe('v-star'), recipe('v-star-shuffled-labels')];
+    expect(control.stages.pairs?.with).toEqual({ labels: 'shuffled' });
+    expect({ ...control.stages, pairs: null }).toEqual({ ...whole.stages, pairs: null });
+    expect(control.carry).toEqual(whole.carry);
+    expect(Object.keys(recipe('v-star-untrained').stages)).toEqual([
+      ...['batch', 'sampled', 'judged', 'pairs', 'verifier', 'score', 'best'],
+    ]);
+    expect(recipe('v-star-untrained').carry).toEqual({ model: '$base', pairs: 'pairs' });
+  });
+
   it('are refused where they would say nothing', () => {
-    expect(controlsFor(recipe('rest-em'))).toEqual(CONTROLS.filter((name) => name !== 'hint-only'));
+    expect(controlsFor(recipe('rest-em'))).toEqual(
+      CONTROLS.filter((name) => name !== 'hint-only' && name !== 'shuffled-labels'),
+    );
     expect(controlsFor(recipe('few-shot-cot'))).toEqual([]);
     expect(() => controlOf(recipe('rest-em'), 'hint-only')).toThrow(
       /rest-em has no control 'hint-only'; it has unfiltered/,

@@ -33,8 +33,9 @@ const ROWS = /\.shards\.\d+\.rows$/;
 
 function matters(kind: StageKind, name: string): boolean {
   if (NEVER.test(name) || IMPLIED.test(name)) return false;
-  if (name === 'iteration') return ['draw', 'generate', 'rationalize', 'unfiltered', 'fine-tune'].includes(kind);
-  if (name === 'run.fingerprint') return ['generate', 'rationalize', 'fine-tune', 'evaluate'].includes(kind);
+  const bothEnter = ['generate', 'rationalize', 'fine-tune', 'prefer', 'rank'];
+  if (name === 'iteration') return [...bothEnter, 'draw', 'unfiltered'].includes(kind);
+  if (name === 'run.fingerprint') return [...bothEnter, 'evaluate'].includes(kind);
   if (kind === 'import') return ['options', 'inputs.from.files'].includes(name);
   if (name.startsWith('carried')) return kind === 'fine-tune';
   return true;

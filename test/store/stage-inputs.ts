@@ -88,6 +88,7 @@ export function inputsOfAllKinds(): StageInput[] {
     },
     inputs: { examples: examples[0], seeds: examples[1], from: model('base') },
   };
+  const { hintedSeeds: _, ...preferring } = training.options;
   const all = [
     { ...common(), kind: 'draw', options: { count: 100 }, inputs: { problems: null } },
     { ...common(), kind: 'generate', options: sampling, inputs: { problems: slice('p1', 'p2'), model: model('m') } },
@@ -115,6 +116,24 @@ export function inputsOfAllKinds(): StageInput[] {
     },
     training,
     { ...training, inputs: { seeds: examples[1], from: fresh() } },
+    {
+      ...common(),
+      kind: 'pairs',
+      options: { perProblem: 16 },
+      inputs: { correct: slice('c1'), incorrect: slice('i1'), earlier: slice('earlier') },
+    },
+    {
+      ...common(),
+      kind: 'prefer',
+      options: { ...preferring, beta: 0.1 },
+      inputs: { pairs: slice('pairs'), from: model('base') },
+    },
+    {
+      ...common(),
+      kind: 'rank',
+      options: { ...sampling, samples: 16 },
+      inputs: { model: model('m'), verifier: model('v'), test: slice('t') },
+    },
     { ...common(), kind: 'evaluate', options: {}, inputs: { model: model('m'), dev: slice('d'), test: slice('t') } },
   ];
   return all as unknown as StageInput[];

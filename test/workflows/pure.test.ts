@@ -1,8 +1,9 @@
 /** The pure parts of workflows and activities: cutting rows, deciding, outcomes, steps. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { seedExamples, stepsOf } from '../../activities/fine-tune.ts';
+import { seedExamples } from '../../activities/fine-tune.ts';
 import { planRun } from '../../activities/resolve.ts';
+import { stepsOf } from '../../activities/training.ts';
 import { countOutcomes, LedgerBuilder, outcomeOf } from '../../activities/ledger.ts';
 import { recipeById, recipeIds } from '../../recipes/index.ts';
 import { RunInput } from '../../schemas/run.ts';
