@@ -26,7 +26,7 @@ export const INSTANCES = 20;
 /** Looked at, for each that is wanted, in search of those on which the gold says something. */
 const LOOKS = 4;
 /** Databases kept open, of the schemas asked about last. */
-const MOST_OPEN = 800;
+const MOST_OPEN = 1_600;
 
 export interface SqlSubmission {
   schema: SqlSchema;
