@@ -74,8 +74,13 @@ for (const mutant of drawn) {
 console.log(
   `mutants: ${mutants.length} made, ${n} of those that run tried: ${JSON.stringify(Object.fromEntries(tried))}`,
 );
-for (const [count, list] of accepted)
-  console.log(`${count} instances: ${list.length} accepted, ${((100 * list.length) / n).toFixed(2)}%`);
+for (const [count, list] of accepted) {
+  const byKind: Record<string, number> = {};
+  for (const { kind } of list) byKind[kind] = (byKind[kind] ?? 0) + 1;
+  console.log(
+    `${count} instances: ${list.length} accepted, ${((100 * list.length) / n).toFixed(2)}% ${JSON.stringify(byKind)}`,
+  );
+}
 if (values.list)
   for (const { kind, sql, gold } of accepted.get(counts.at(-1)!)!)
     console.log(`\n${kind}\n  gold    ${gold}\n  mutant  ${sql}`);

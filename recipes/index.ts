@@ -13,10 +13,11 @@ import rft from './rft.ts';
 import seedsOnly from './seeds-only.ts';
 import starPaper from './star-paper.ts';
 import starSampled from './star-sampled.ts';
+import starSql from './star-sql.ts';
 import starWithoutHints from './star-without-hints.ts';
 import star from './star.ts';
 
-const shipped = [star, starWithoutHints, starSampled, starPaper, rft, restEm, expertIteration].concat([
+const shipped = [star, starWithoutHints, starSampled, starSql, starPaper, rft, restEm, expertIteration].concat([
   seedsOnly,
   fewShotDirect,
   fewShotCot,

@@ -119,11 +119,14 @@ function joinsOf({ tables, foreign }: SqlSchema, tokens: SqlToken[]): SqlSchema[
     const [left, right] = raw === '=' ? [side(at - 3), side(at + 1)] : [];
     if (!left || !right || left.table === right.table) return [];
     const isKey = ({ table, column }: typeof left) => table.key.length === 1 && table.key[0] === column;
-    const [from, to] = isKey(right) ? [left, right] : [right, left];
+    // Of two keys the one that is not called so is the first column of a longer key, of which Spider names no more.
+    const isMeant = (one: typeof left) =>
+      isKey(one) && (!isKey(left) || !isKey(right) || /(?:id|code)$/i.test(one.column));
+    const [from, to] = isMeant(right) ? [left, right] : [right, left];
     const points = foreign.some((one) =>
       [from, to].some(({ table, column }) => one.table === table.name && one.column === column),
     );
-    if (!isKey(to) || isKey(from) || points) return [];
+    if (!isMeant(to) || isMeant(from) || points) return [];
     return [{ table: from.table.name, column: from.column, toTable: to.table.name, toColumn: to.column }];
   });
 }
@@ -142,6 +145,10 @@ export function forQuery(schema: SqlSchema, sql: string): SqlSchema {
     foreign.filter((one) => one.toTable === table && one.toColumn === column).map((one) => one.column);
   const tables = schema.tables.map((table) => ({
     ...table,
+    // What many rows point with is no key by itself, unless it was declared as both.
+    key: foreign.slice(schema.foreign.length).some((one) => one.table === table.name && table.key.includes(one.column))
+      ? []
+      : table.key,
     columns: table.columns.map((one) => {
       const from = [one.name, ...pointing(table.name, one.name)].map((name) => name.toLowerCase());
       const values = new Set([...(one.values ?? []), ...from.flatMap((name) => found.get(name) ?? [])]);
