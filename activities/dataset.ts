@@ -14,7 +14,7 @@ import { z } from 'zod';
 import type { DatasetSnapshot } from '../schemas/problem.ts';
 import { writeRows } from '../store/rows.ts';
 import { problemsOf } from '../tasks/dataset.ts';
-import type { Dataset } from '../tasks/dataset.ts';
+import type { DatasetFile, Lookups } from '../tasks/dataset.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
 import { invalidInput } from './failures.ts';
@@ -42,7 +42,7 @@ export async function snapshotDataset(
       );
     }
     files[name] = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-    rows.set(name, rowsOf(task, dataset, parameters, name, side === 'rationales', bytes.toString('utf8')));
+    rows.set(name, rowsOf(task, parameters, { path: name, side }, bytes.toString('utf8'), rows));
   }
   const { problems, counts } = problemsOf(dataset, parameters, rows);
   log.info('data set read', { task: task.id, ...counts });
@@ -64,20 +64,34 @@ async function readIfThere(file: string): Promise<Buffer | undefined> {
 }
 
 /** Each line is tried, so that the one that is wrong can be named. */
-function rowsOf(task: Task, dataset: Dataset, parameters: unknown, name: string, explains: boolean, text: string) {
+function rowsOf(
+  { id, dataset }: Task,
+  parameters: unknown,
+  { path: name, side }: DatasetFile,
+  text: string,
+  lookups: Lookups,
+): unknown[] {
+  const source = dataset!.source;
+  if (side === 'lookup') {
+    try {
+      return z.array(z.unknown()).parse(JSON.parse(text));
+    } catch {
+      throw bad(`${name} is no JSON list, which ${id} looks things up in; get ${source}`);
+    }
+  }
   return text.split('\n').flatMap((line, index) => {
     if (line.trim() === '') return [];
     try {
       const row: unknown = JSON.parse(line);
-      if (explains) dataset.rationale?.(row);
-      else dataset.row(row, parameters);
+      if (side === 'rationales') dataset!.rationale?.(row);
+      else dataset!.row(row, parameters, lookups);
       return [row];
     } catch (error) {
       const why =
         error instanceof z.ZodError
           ? error.issues.map((issue) => `${issue.path.join('.') || '(row)'}: ${issue.message}`).join('; ')
           : String(error);
-      throw bad(`${name} line ${index + 1} is no row of ${task.id} (${why}); get ${dataset.source}`);
+      throw bad(`${name} line ${index + 1} is no row of ${id} (${why}); get ${source}`);
     }
   });
 }

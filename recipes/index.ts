@@ -13,11 +13,12 @@ import rft from './rft.ts';
 import seedsOnly from './seeds-only.ts';
 import starPaper from './star-paper.ts';
 import starSampled from './star-sampled.ts';
+import starSql from './star-sql.ts';
 import starWithoutHints from './star-without-hints.ts';
 import star from './star.ts';
 import vStar from './v-star.ts';
 
-const shipped = [star, starWithoutHints, starSampled, starPaper, rft, restEm, expertIteration, vStar].concat([
+const shipped = [star, starWithoutHints, starSampled, starSql, starPaper, rft, restEm, expertIteration, vStar].concat([
   seedsOnly,
   fewShotDirect,
   fewShotCot,

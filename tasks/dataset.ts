@@ -23,8 +23,11 @@ import type { Task } from './task.ts';
 export interface DatasetFile {
   /** Inside the folder of data sets, with `/`; JSON lines. */
   path: string;
-  /** `any`: cut by hash, whatever else there is. `rationales`: somebody's explanations of the other files' questions. */
-  side: Split | 'any' | 'rationales';
+  /**
+   * `any`: cut by hash, whatever else there is. `rationales`: somebody's explanations of the other files' questions.
+   * `lookup`: one JSON list that the rows refer to; declared before them.
+   */
+  side: Split | 'any' | 'rationales' | 'lookup';
   /** The task does without it. */
   optional?: true;
 }
@@ -38,7 +41,11 @@ export interface DatasetRow {
   gold: string[];
   /** A human's way to the answer. */
   rationale?: string;
+  /** Where the task itself cuts: by what several questions are about. */
+  side?: Split;
 }
+/** Rows of the task's `lookup` files by their paths. */
+export type Lookups = ReadonlyMap<string, readonly unknown[]>;
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in Task
 export interface Dataset<P = any> {
@@ -46,7 +53,7 @@ export interface Dataset<P = any> {
   source: string;
   files(parameters: P): DatasetFile[];
   /** Throws for a row of another layout. */
-  row(row: unknown, parameters: P): DatasetRow;
+  row(row: unknown, parameters: P, lookups: Lookups): DatasetRow;
   /** Of a file of rationales: which question, which answer, why; undefined = not worth having. */
   rationale?(row: unknown): { question: string; answer: string; rationale: string } | undefined;
   /** Questions of the task's few-shot examples, which must not be among the rows. */
@@ -115,15 +122,17 @@ export function problemsOf<P>(
         if (key !== undefined && !explanations.has(key)) explanations.set(key, found!.rationale);
         continue;
       }
-      const row = dataset.row(json, parameters);
+      if (side === 'lookup') continue;
+      const row = dataset.row(json, parameters, files);
       const identity = identityOf(row.question);
       const byHash = sideOf({ identity });
       const at =
-        side === 'any' || (side === 'test' && !has('train') && !has('any'))
+        row.side ??
+        (side === 'any' || (side === 'test' && !has('train') && !has('any'))
           ? byHash
           : side === 'train' && !has('dev') && byHash === 'dev'
             ? 'dev'
-            : side;
+            : side);
       read.push({ row, identity, side: at, id: `${path.replace(/^.*\//, '').replace(/\.jsonl$/, '')}:${index + 1}` });
     }
   return place(read, explanations, dataset.shots(parameters));

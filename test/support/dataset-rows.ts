@@ -44,6 +44,29 @@ const mark = (n: number) => ({
   label: ['generic', 'descriptive', 'suggestive', 'arbitrary', 'fanciful'][n % 5],
 });
 
+const KINDS = ['cat', 'dog', 'owl', 'fox', 'hen', 'cow', 'bee', 'ant', 'elk', 'emu'];
+const database = (name: string) => ({
+  db_id: name,
+  table_names_original: ['zoo', name],
+  column_names_original: [
+    [-1, '*'],
+    ...[[0, 'id'] as const, [0, 'town'] as const],
+    ...['id', 'zoo_id', 'title', 'age'].map((column) => [1, column] as const),
+  ],
+  column_types: ['text', 'number', 'text', 'number', 'number', 'text', 'number'],
+  primary_keys: [1, 3],
+  foreign_keys: [[4, 1]],
+});
+const counted = (n: number) => {
+  const [table, age] = [KINDS[n % KINDS.length]!, 2 + (n % 7)];
+  const queries = [
+    `SELECT count(*) FROM ${table} WHERE age > ${age}`,
+    `SELECT town FROM zoo JOIN ${table} ON zoo.id = ${table}.zoo_id WHERE age > ${age};`,
+    `SELECT title FROM ${table} WHERE age > (SELECT avg(age) FROM ${table}) ORDER BY age, id LIMIT ${1 + (n % 4)}`,
+  ];
+  return { db_id: table, question: `What about ${table} number ${n}?`, query: queries[n % queries.length]! };
+};
+
 export const datasetRows: Record<string, Record<string, unknown[]>> = {
   commonsenseqa: {
     'commonsenseqa/train.jsonl': each(300, riddle(0)),
@@ -70,6 +93,7 @@ export const datasetRows: Record<string, Record<string, unknown[]>> = {
     'medqa/train_1000_5options.jsonl': each(100, instructed),
     'medqa/dev_5options.jsonl': each(30, listed),
   },
+  spider: { 'spider/tables.json': KINDS.map(database), 'spider/dev.jsonl': each(210, counted) },
   gsm8k: { 'gsm8k/train.jsonl': each(300, wordProblem(950)), 'gsm8k/test.jsonl': each(60, wordProblem(5000)) },
 };
 
