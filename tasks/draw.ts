@@ -12,7 +12,6 @@
  *
  * Determinism: a pure function of task, parameters, count and seed.
  */
-import { canonicalJson } from '../schemas/canonical.ts';
 import type { Problem } from '../schemas/problem.ts';
 import { permutation } from './permutation.ts';
 import type { Stratum, Task } from './task.ts';
@@ -52,10 +51,10 @@ export function drawFromStratum(
  */
 export function shuffleGold(problems: Problem[], seed: string): Problem[] {
   const answers = new Map<string, number>();
-  const keyOf = ({ gold }: Problem) => canonicalJson(gold);
+  const keyOf = ({ gold }: Problem) => JSON.stringify(gold);
   for (const problem of problems) answers.set(keyOf(problem), (answers.get(keyOf(problem)) ?? 0) + 1);
   const order = permutation(problems.length, `gold\n${seed}`);
-  const rank = (problem: Problem) => canonicalJson([problem.stratum, problem.gold]);
+  const rank = (problem: Problem) => JSON.stringify([problem.stratum, problem.gold]);
   const sorted = Array.from(problems, (_, index) => problems[order(index)]!).sort((x, y) =>
     rank(x) < rank(y) ? -1 : rank(x) > rank(y) ? 1 : 0,
   );

@@ -1,0 +1,98 @@
+/**
+ * `study` as a whole, on a real server and worker with the scripted engine: a method against its controls over two seeds, the table of
+ * verdicts, and the call that finds all of it done.
+ */
+import { readFileSync } from 'node:fs';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Context } from '../../cli/parts.ts';
+import { main } from '../../cli/program.ts';
+import type { StudyLine } from '../../report/study.ts';
+import { createBench, startServer } from '../support/temporal.ts';
+import type { Bench } from '../support/temporal.ts';
+
+let env: TestWorkflowEnvironment;
+let bench: Bench;
+beforeAll(async () => {
+  env = await startServer();
+  bench = await createBench(env, { settingsQueues: true });
+}, 60_000);
+afterAll(async () => {
+  await bench.close();
+  await env.teardown();
+});
+
+interface Told {
+  code: number;
+  json: {
+    name: string;
+    rows: { key: string; runId: string; status: string | null; reused: boolean }[];
+    lines: StudyLine[];
+    markdown: string;
+    error?: { code: string; message: string };
+  };
+  err: string;
+}
+async function study(...words: string[]): Promise<Told> {
+  let [out, err] = ['', ''];
+  const spies = [
+    vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((out += String(text)), true)),
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((err += String(text)), true)),
+  ];
+  const server = { mode: 'remote', address: env.address, namespace: 'default' } as const;
+  const code = await main(['study', ...words, '--json'], (terminal): Context => ({
+    home: bench.folder,
+    server,
+    terminal,
+  }));
+  for (const spy of spies) spy.mockRestore();
+  return { code, json: JSON.parse(out) as Told['json'], err };
+}
+
+const steps = '{"first":4,"growth":1,"add":0}';
+const small = ['--seeds', '1,2', '--iterations', '1', '--limit', '20', '--set', 'parameters.digits=1'].concat(
+  ...['stages.next.with.steps', 'base.steps'].map((name) => ['--set', `${name}=${steps}`]),
+);
+const CONTROLS = ['unfiltered', 'shuffled-gold', 'seeds-only', 'hint-only', 'untrained'].map((name) => `star-${name}`);
+
+describe('study', () => {
+  it('without others it is held against every control; --dry-run starts nothing', async () => {
+    const { code, json, err } = await study('star', ...small, '--dry-run');
+    expect(code, err).toBe(0);
+    expect(json.rows.map(({ key }) => key)).toEqual(
+      [1, 2].flatMap((seed) => ['star', ...CONTROLS].map((recipe) => `${recipe}-s${seed}`)),
+    );
+    expect(await bench.store.listNames('runs/')).toEqual([]);
+  });
+
+  it('refuses what is no recipe, or no control of it, before anything starts', async () => {
+    expect(await study('addition', ...small)).toMatchObject({ code: 2, json: { error: { code: 'InvalidInput' } } });
+    const { code, json } = await study('star', 'star-unfilterd', ...small);
+    expect(code).toBe(2);
+    expect(json.error?.message).toContain("did you mean 'star-unfiltered'?");
+  });
+
+  it('makes all runs, and says of each what the method is ahead of it', { timeout: 300_000 }, async () => {
+    const words = ['star', 'star-seeds-only', 'star-shuffled-gold', 'star-untrained', ...small];
+    const { code, json, err } = await bench.during(() => study(...words));
+    expect(code, err).toBe(0);
+    expect(json.rows.map(({ status }) => status)).toEqual(Array(8).fill('done'));
+    const [star, seedsOnly, shuffled, untrained] = json.lines;
+    expect(star).toMatchObject({ recipe: 'star', seeds: [1, 2], difference: null, verdict: null });
+    for (const line of [seedsOnly, shuffled, untrained]) {
+      expect(line?.difference?.bySeed).toHaveLength(2);
+      expect(line?.difference?.value).toBeCloseTo((star?.test ?? 0) - (line?.test ?? 0), 9);
+      expect(line?.verdict).toMatch(/^(supported|refuted|inconclusive)$/);
+    }
+    expect(shuffled?.note).toContain('vacuous');
+    expect(untrained?.note).toBe('every evaluation repeats iteration 0 to the bit');
+    const markdown = readFileSync(json.markdown, 'utf8');
+    for (const { recipe } of json.lines) expect(markdown).toContain(`| ${recipe} |`);
+    expect(markdown).toContain('- star-shuffled-gold: vacuous');
+
+    const again = await study(...words);
+    expect(again.code, again.err).toBe(0);
+    expect(again.json.rows.every(({ reused }) => reused)).toBe(true);
+    expect(again.json.lines).toEqual(json.lines);
+  });
+});
