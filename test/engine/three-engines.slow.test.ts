@@ -144,7 +144,9 @@ describe.skipIf(typeof trainer !== 'string')('one recipe, three engines', () => 
   it('sampled on the server what tfjs sampled, but for a tie here and there', async () => {
     const texts = async ({ iterations }: RunDocument) => {
       const judged = await Promise.all(
-        iterations[0]!.judged.map((ref) => readRows(store, asSlice({ shards: [ref], rows: ref.rows! }), Judged)),
+        iterations[0]!.scores.map(({ judged: ref }) =>
+          readRows(store, asSlice({ shards: [ref], rows: ref.rows! }), Judged),
+        ),
       );
       return new Map(judged.flat().map(({ rationale: { problem, text } }) => [problem.id, text]));
     };
