@@ -2,7 +2,7 @@
  * A method and what it is held against, over several seeds: one line for each, with the pooled difference and its verdict. Each run
  * counts at its best iteration (chosen on dev, reported on test). Pure.
  */
-import type { RunDocument } from '../schemas/run.ts';
+import type { IterationRecord, RunDocument } from '../schemas/run.ts';
 import type { Outcomes } from './paired.ts';
 import { pooledDifference, verdictOn } from './pooled.ts';
 import type { Pooled, Verdict } from './pooled.ts';
@@ -37,23 +37,25 @@ const FEW_ROWS = 50;
 
 const mean = (values: number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
 
-/** Rows trained on, less those of iteration 0's kind: what was accepted in the best iteration. */
+const acceptedIn = ({ ledger }: IterationRecord): number => ledger.acceptedFree + ledger.acceptedHinted;
 const keptIn = (document: RunDocument): number => {
   const best = bestOf(document);
-  return best ? best.ledger.acceptedFree + best.ledger.acceptedHinted : 0;
+  return best ? acceptedIn(best) : 0;
 };
 
 /** The base, evaluated again, must say what it said. */
 const repeats = ({ iterations }: RunDocument): boolean =>
   iterations.every(({ scores }) => JSON.stringify(scores) === JSON.stringify(iterations[0]?.scores));
 
-function noteOn(recipe: string, runs: Studied[], kept: number[]): string | null {
+function noteOn(recipe: string, runs: Studied[]): string | null {
   if (recipe.endsWith('-untrained'))
     return runs.every(({ document }) => repeats(document))
       ? 'every evaluation repeats iteration 0 to the bit'
       : 'evaluations of one model differ: no figure of this study can be trusted';
-  if (recipe.endsWith('-shuffled-gold') && kept.some((rows) => rows < FEW_ROWS))
-    return `vacuous: trained on ${kept.join(', ')} rows of its own, fewer than ${FEW_ROWS} say nothing`;
+  // Of all iterations: where the best is the base, that trained on none.
+  const most = runs.map(({ document }) => Math.max(...document.iterations.map(acceptedIn)));
+  if (recipe.endsWith('-shuffled-gold') && most.some((rows) => rows < FEW_ROWS))
+    return `vacuous: trained on at most ${most.join(', ')} rows of its own, fewer than ${FEW_ROWS} say nothing`;
   return null;
 }
 
@@ -71,7 +73,7 @@ export function studyLines(runs: Studied[], smallest: number): StudyLine[] {
       const behind = own.find((one) => one.seed === seed)?.outcomes;
       return behind ? [{ seed, ahead: outcomes, behind }] : [];
     });
-    const difference = own === method || recipe === recipes[0] ? null : pooledDifference(pairs);
+    const difference = recipe === recipes[0] ? null : pooledDifference(pairs);
     return {
       recipe,
       seeds: own.map(({ seed }) => seed),
@@ -81,7 +83,7 @@ export function studyLines(runs: Studied[], smallest: number): StudyLine[] {
       sound: sound.length === 0 ? null : mean(sound),
       difference,
       verdict: difference && verdictOn(difference, smallest),
-      note: noteOn(recipe, own, kept),
+      note: noteOn(recipe, own),
     };
   });
 }

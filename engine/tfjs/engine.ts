@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
-import type { Engine, EngineDescription, LocalCheckpoint } from '../engine.ts';
+import type { Engine, EngineControl, EngineDescription, LocalCheckpoint, SampleRequest } from '../engine.ts';
 import { DECODER_VERSION, LARGEST_SLOTS } from './decoder.ts';
 import { threads } from './native.ts';
 import { libraryVersion } from './raw.ts';
@@ -49,29 +49,27 @@ export function createTfjsEngine(): Engine {
     return sampler;
   };
 
+  const onModel = <T>(
+    { model, rows }: Pick<SampleRequest, 'model'> & { rows: readonly unknown[] },
+    control: EngineControl | undefined,
+    work: (sampler: Sampler) => Promise<T>,
+  ): Promise<T> =>
+    inTurn(control?.signal, async () => {
+      // Reading and unpacking a model is one long step: it counts as progress where it begins and where it ends.
+      const idle = { done: 0, total: rows.length, tokensPerSecond: 0 };
+      const onWork = () => control?.onProgress?.(idle);
+      onWork();
+      const sampler = await load(model, onWork);
+      onWork();
+      return work(sampler);
+    });
+
   return {
     describe: () => Promise.resolve(describeTfjs()),
 
-    sample: (request, control) =>
-      inTurn(control?.signal, async () => {
-        // Reading and unpacking a model is one long step: it counts as progress where it begins and where it ends.
-        const idle = { done: 0, total: request.rows.length, tokensPerSecond: 0 };
-        const onWork = () => control?.onProgress?.(idle);
-        onWork();
-        const sampler = await load(request.model, onWork);
-        onWork();
-        return sampler.sample(request, control);
-      }),
+    sample: (request, control) => onModel(request, control, (sampler) => sampler.sample(request, control)),
 
-    score: (request, control) =>
-      inTurn(control?.signal, async () => {
-        const idle = { done: 0, total: request.rows.length, tokensPerSecond: 0 };
-        const onWork = () => control?.onProgress?.(idle);
-        onWork();
-        const sampler = await load(request.model, onWork);
-        onWork();
-        return sampler.score(request.rows, control);
-      }),
+    score: (request, control) => onModel(request, control, (sampler) => sampler.score(request.rows, control)),
 
     train: (request, control) =>
       inTurn(control?.signal, async () => {
