@@ -1,5 +1,6 @@
 /** What happened between two looks, as lines for people. Pure. */
 import type { IterationSummary } from '../schemas/run.ts';
+import { soundnessAlarms } from '../schemas/soundness.ts';
 import type { Look } from './look.ts';
 import { duration, percent } from './terminal.ts';
 
@@ -43,7 +44,11 @@ export function newLines(told: Told, look: Look): string[] {
   const lines: string[] = [];
   const { progress, stages } = look;
   if (progress) {
-    for (const record of progress.records.slice(told.records)) lines.push(recordLine(record));
+    const alarms = soundnessAlarms(progress.records);
+    for (const record of progress.records.slice(told.records)) {
+      lines.push(recordLine(record));
+      for (const { n, reason } of alarms) if (n === record.n) lines.push(`iteration ${n} · ${reason}`);
+    }
     told.records = progress.records.length;
     if (progress.iteration !== null && progress.iteration !== told.iteration) {
       told.iteration = progress.iteration;

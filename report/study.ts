@@ -3,6 +3,7 @@
  * counts at its best iteration (chosen on dev, reported on test). Pure.
  */
 import type { IterationRecord, RunDocument } from '../schemas/run.ts';
+import { soundnessAlarms } from '../schemas/soundness.ts';
 import type { Outcomes } from './paired.ts';
 import { pooledDifference, verdictOn } from './pooled.ts';
 import type { Pooled, Verdict } from './pooled.ts';
@@ -27,6 +28,8 @@ export interface StudyLine {
   sound: number | null;
   /** The method less this; null for the method itself, and where no seed has both. */
   difference: Pooled | null;
+  /** This less the method's control that was trained on seeds alone, where that is in the study; null for that itself. */
+  overSeeds: Pooled | null;
   verdict: Verdict | null;
   /** What keeps the line from saying what it seems to. */
   note: string | null;
@@ -47,6 +50,15 @@ const keptIn = (document: RunDocument): number => {
 const repeats = ({ iterations }: RunDocument): boolean =>
   iterations.every(({ scores }) => JSON.stringify(scores) === JSON.stringify(iterations[0]?.scores));
 
+/** Runs in which accuracy rose while soundness fell, or most of what was kept is unsound. */
+function alarmOn(runs: Studied[]): string | null {
+  const alarms = runs.flatMap(({ seed, document }) => {
+    const records = document.iterations.map((record) => ({ ...record, dev: record.dev.overall }));
+    return soundnessAlarms(records).map(({ n, reason }) => `seed ${seed}, iteration ${n}: ${reason}`);
+  });
+  return alarms.length === 0 ? null : `soundness alarm: ${alarms.join('; ')}`;
+}
+
 function noteOn(recipe: string, runs: Studied[]): string | null {
   if (recipe.endsWith('-untrained'))
     return runs.every(({ document }) => repeats(document))
@@ -56,7 +68,7 @@ function noteOn(recipe: string, runs: Studied[]): string | null {
   const most = runs.map(({ document }) => Math.max(...document.iterations.map(acceptedIn)));
   if (recipe.endsWith('-shuffled-gold') && most.some((rows) => rows < FEW_ROWS))
     return `vacuous: trained on at most ${most.join(', ')} rows of its own, fewer than ${FEW_ROWS} say nothing`;
-  return null;
+  return alarmOn(runs);
 }
 
 /** The first recipe is the method; `smallest` is the smallest effect that matters, as a share. */
@@ -64,16 +76,20 @@ export function studyLines(runs: Studied[], smallest: number): StudyLine[] {
   const recipes = [...new Set(runs.map(({ recipe }) => recipe))];
   const of = (recipe: string) => runs.filter((one) => one.recipe === recipe);
   const method = of(recipes[0] ?? '');
+  const lessOf = (ahead: Studied[], behind: Studied[]): Pooled | null =>
+    pooledDifference(
+      ahead.flatMap(({ seed, outcomes }) => {
+        const other = behind.find((one) => one.seed === seed)?.outcomes;
+        return other ? [{ seed, ahead: outcomes, behind: other }] : [];
+      }),
+    );
+  const seedsOnly = `${recipes[0]}-seeds-only`;
   return recipes.map((recipe) => {
     const own = of(recipe);
     const testBySeed = own.map(({ document }) => bestOf(document)?.accuracy.overall ?? 0);
     const kept = own.map(({ document }) => keptIn(document));
     const sound = own.flatMap(({ document }) => bestOf(document)?.soundShare ?? []);
-    const pairs = method.flatMap(({ seed, outcomes }) => {
-      const behind = own.find((one) => one.seed === seed)?.outcomes;
-      return behind ? [{ seed, ahead: outcomes, behind }] : [];
-    });
-    const difference = recipe === recipes[0] ? null : pooledDifference(pairs);
+    const difference = recipe === recipes[0] ? null : lessOf(method, own);
     return {
       recipe,
       seeds: own.map(({ seed }) => seed),
@@ -82,6 +98,7 @@ export function studyLines(runs: Studied[], smallest: number): StudyLine[] {
       kept,
       sound: sound.length === 0 ? null : mean(sound),
       difference,
+      overSeeds: recipe === seedsOnly ? null : lessOf(own, of(seedsOnly)),
       verdict: difference && verdictOn(difference, smallest),
       note: noteOn(recipe, own),
     };
@@ -90,20 +107,27 @@ export function studyLines(runs: Studied[], smallest: number): StudyLine[] {
 
 const points = (share: number): string => `${share < 0 ? '−' : '+'}${(Math.abs(share) * 100).toFixed(1)}`;
 
-/** The line's cells as they are shown, in the order of `STUDY_HEAD`. */
-export const studyCells = ({ recipe, test, testBySeed, kept, sound, difference, verdict }: StudyLine): string[] => [
-  recipe,
-  (test * 100).toFixed(1),
-  testBySeed.map((one) => (one * 100).toFixed(1)).join(', '),
-  kept.join(', '),
-  sound === null ? '–' : (sound * 100).toFixed(1),
-  difference ? `${points(difference.value)} (${points(difference.low)} to ${points(difference.high)})` : '–',
-  difference ? difference.bySeed.map(points).join(', ') : '–',
-  verdict ?? '–',
-];
+const shownDifference = (of: Pooled | null): string =>
+  of ? `${points(of.value)} (${points(of.low)} to ${points(of.high)})` : '–';
+
+/** The line's cells as they are shown, in the order of `studyHead`. */
+export const studyCells = (line: StudyLine): string[] => {
+  const { recipe, test, testBySeed, kept, sound, difference, overSeeds, verdict } = line;
+  return [
+    recipe,
+    (test * 100).toFixed(1),
+    testBySeed.map((one) => (one * 100).toFixed(1)).join(', '),
+    kept.join(', '),
+    sound === null ? '–' : (sound * 100).toFixed(1),
+    shownDifference(difference),
+    difference ? difference.bySeed.map(points).join(', ') : '–',
+    verdict ?? '–',
+    shownDifference(overSeeds),
+  ];
+};
 export const studyHead = (method: string): string[] => [
   ...['method', 'test %', 'by seed', 'own rows', 'sound %'],
-  ...[`${method} less it, 95%`, 'by seed', 'verdict'],
+  ...[`${method} less it, 95%`, 'by seed', 'verdict', 'it less seeds-only, 95%'],
 ];
 
 export function studyMarkdown(title: string, lines: StudyLine[], about: string[]): string {

@@ -6,6 +6,7 @@
  * At most 120 columns wide; strata that do not fit are counted below. The best iteration is the one the run chose on dev.
  */
 import type { IterationRecord, RunDocument } from '../schemas/run.ts';
+import { soundnessAlarms } from '../schemas/soundness.ts';
 import { coded, oneLine } from './untrusted.ts';
 import {
   bestOf,
@@ -61,6 +62,7 @@ export const accuracyHead = (document: RunDocument): string => {
 
 /** What is worth saying of single iterations: nothing accepted, options changed, rows left unjudged. */
 export function remarksOf(document: RunDocument): string[] {
+  const alarms = soundnessAlarms(document.iterations.map((record) => ({ ...record, dev: record.dev.overall })));
   return document.iterations.flatMap((record) => {
     const changed = Object.entries(record.changed).map(([path, value]) => `${path}=${JSON.stringify(value)}`);
     const remarks = [
@@ -68,6 +70,7 @@ export function remarksOf(document: RunDocument): string[] {
       changed.length > 0 ? `options changed for it alone: ${changed.join(', ')}` : '',
       record.accuracy.unjudged > 0 ? `${record.accuracy.unjudged} test rows unjudged, left out of the accuracy` : '',
       rankingRemark(record),
+      ...alarms.filter(({ n }) => n === record.n).map(({ reason }) => reason),
       record.attempt > 1 ? `attempt ${record.attempt}` : '',
     ].filter((remark) => remark !== '');
     return remarks.length > 0 ? [`iteration ${record.n}: ${remarks.join('; ')}`] : [];

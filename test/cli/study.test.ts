@@ -84,6 +84,9 @@ describe('study', () => {
       expect(line?.difference?.value).toBeCloseTo((star?.test ?? 0) - (line?.test ?? 0), 9);
       expect(line?.verdict).toMatch(/^(supported|refuted|inconclusive)$/);
     }
+    expect(seedsOnly?.overSeeds).toBeNull();
+    expect(star?.overSeeds).toEqual(seedsOnly?.difference);
+    expect(shuffled?.overSeeds?.value).toBeCloseTo((shuffled?.test ?? 0) - (seedsOnly?.test ?? 0), 9);
     expect(shuffled?.note).toContain('vacuous');
     expect(untrained?.note).toBe('every evaluation repeats iteration 0 to the bit');
     const markdown = readFileSync(json.markdown, 'utf8');

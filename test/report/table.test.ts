@@ -69,6 +69,15 @@ describe('the table of a run', () => {
     expect(heads).toEqual(['1', '2', '3', '4', '5', '10', 'overall', '95%']);
   });
 
+  it('says where accuracy rises while soundness falls', () => {
+    const odd = with_({});
+    const [, first, , last] = odd.iterations;
+    Object.assign(first!, { soundShare: 0.95, dev: { ...first!.dev, overall: 0.3 } });
+    Object.assign(last!, { soundShare: 0.6, dev: { ...last!.dev, overall: 0.8 } });
+    for (const text of [runTable(odd), markdownTable(odd)]) expect(text).toContain('accuracy on dev rose from 30.0%');
+    expect(runTable(run)).not.toContain('accuracy on dev rose');
+  });
+
   it('lets no control character through', () => {
     const odd = with_({ fingerprint: '\u001b[2Jgone\u0007' });
     for (const { accuracy } of odd.iterations) accuracy.byStratum['\u001b]0;x\u0007|'] = { accuracy: 0.5, n: 10 };

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { taskById } from '../../tasks/index.ts';
 import { cutOff } from '../../verifiers/answer.ts';
 
-describe.each(['three-sum', 'gain-give', 'word-count', 'last-letters'])('%s', (id) => {
+describe.each(['three-sum', 'times-plus', 'gain-give', 'word-count', 'last-letters'])('%s', (id) => {
   const task = taskById(id)!;
   const parameters: unknown = task.parameters.parse({});
 
