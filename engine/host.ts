@@ -25,11 +25,15 @@ import {
 } from './engine.ts';
 import { withoutSecrets } from '../schemas/environment.ts';
 import { fromPortable, type FromChild, type ToChild } from './messages.ts';
+import { longestWait, runQueueWaits } from './run-queue.ts';
 
 export interface HostOptions {
   entry: 'tfjs' | 'scripted';
   threads: number;
-  /** No word from a running request for so long ⇒ its child is killed. Waiting in the queue and for the child does not count. */
+  /**
+   * No word from a running request for so long ⇒ its child is killed. Waiting in the queue and for the child does not count, nor does
+   * what the child waits for a processor (where the system tells).
+   */
   hungAfterMs: number;
   /** One line of the child's stderr, or of the host's own. */
   log?: (line: string) => void;
@@ -41,6 +45,9 @@ export interface HostOptions {
 const GRACE_MS = 3000;
 /** A child may take so long to load its library, on a machine that does much else too. */
 const START_WITHIN_MS = 60_000;
+/** A wait for a processor below this share of the limit changes nothing; for all of them together so many limits are granted. */
+const MUCH = 0.05;
+const MOST = 5;
 const STDERR_LINES = 5;
 
 type Request =
@@ -174,14 +181,27 @@ class HostedEngine implements Engine {
     const what = child.started
       ? `no progress for ${limit} ms while a request ran`
       : `not ready ${limit} ms after its start`;
-    this.#hung = setTimeout(() => {
+    let waits = runQueueWaits(child.process.pid);
+    let granted = 0;
+    const fire = () => {
+      const now = runQueueWaits(child.process.pid);
+      const waited = longestWait(waits, now);
+      waits = now;
+      // A loop without end waits too where others work, but each time less, and there is an end to patience.
+      const more = Math.min(waited, limit * MOST - granted);
+      if (more > limit * MUCH) {
+        granted += more;
+        this.#hung = setTimeout(fire, more);
+        return;
+      }
       child.fault = new EngineError(
         'EngineHung',
         `${what}; the engine's process ${child.process.pid} was killed. ` +
           "Retry; if it comes back, look at the worker's log and raise hungAfterMs where the machine is slow.",
       );
       child.process.kill('SIGKILL');
-    }, limit);
+    };
+    this.#hung = setTimeout(fire, limit);
   }
 
   #settle(pending: Pending, act: () => void): void {
