@@ -4,6 +4,7 @@ import tseslint from 'typescript-eslint';
 const nodeGlobals = [
   'Buffer',
   'URL',
+  'WebAssembly',
   'clearTimeout',
   'console',
   'fetch',

@@ -31,9 +31,16 @@ export const rules: Record<string, Rule> = {
   },
   verifiers: { from: ['schemas'], why: 'a verifier judges rows and knows nothing of engines or runs' },
   store: { from: ['schemas'], why: 'a store keeps bytes' },
-  engine: { from: ['schemas'], why: 'an engine is usable without the rest' },
+  tools: {
+    from: ['schemas', 'verifiers/rational.ts'],
+    why: 'a tool answers a call with a text and knows nothing of models or runs',
+  },
+  engine: { from: ['schemas', 'tools'], why: 'an engine is usable without the rest' },
   recipes: { from: ['schemas'], why: 'a recipe is a declaration' },
-  tasks: { from: ['verifiers', 'schemas'], why: 'a task is a domain: problems, prompt, parse, verifier' },
+  tasks: {
+    from: ['verifiers', 'schemas', 'tools/calls.ts'],
+    why: 'a task is a domain: problems, prompt, parse, verifier',
+  },
   workflows: {
     from: ['schemas'],
     types: ['activities'],
@@ -72,8 +79,8 @@ export const rules: Record<string, Rule> = {
   },
   workers: {
     from: [
-      ...['schemas', 'verifiers', 'store', 'engine', 'recipes', 'tasks', 'workflows', 'activities', 'report', 'cli'],
-      ...['connection', config, locate],
+      ...['schemas', 'verifiers', 'store', 'engine', 'tools', 'recipes', 'tasks', 'workflows', 'activities', 'report'],
+      ...['cli', 'connection', config, locate],
     ],
     why: 'workers are composition roots',
   },
