@@ -2,15 +2,18 @@
  * fine-tune: trains a model from its base, with fresh moments and step 0, on seed rationales and what was kept.
  *
  * The rows stand in a fixed order (seeds, hinted seeds, kept rationales as drawn), so another shard size gives the same
- * weights. Nothing kept where something should have been: no training, the carried model goes on and says so.
+ * weights. Nothing kept where something should have been: no training, the carried model goes on and says so. With an
+ * `objective` it learns from samples and their rewards instead (policy.ts).
  */
 import { z } from 'zod';
+import type { Model } from '../schemas/checkpoint.ts';
 import { Example } from '../schemas/example.ts';
 import { Problem } from '../schemas/problem.ts';
 import { workNameOf } from '../store/memo.ts';
 import { readRows, rowBatches } from '../store/rows.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
+import { policyRequest, policyRows } from './policy.ts';
 import { seedOf } from './seed.ts';
 import { stageActivity } from './shard.ts';
 import type { ShardWork } from './shard.ts';
@@ -45,13 +48,14 @@ async function train(shard: ShardWork<'fine-tune'>) {
   const { deps, input, task } = shard;
   const { store } = deps;
   const { inputs, options } = input;
-  if (inputs.examples && inputs.examples.to === inputs.examples.from && input.carried)
-    return {
-      outputs: { model: input.carried },
-      tokens: 0,
-      partial: false,
-      trained: { rows: 0, steps: 0, carried: true },
-    };
+  const chat = options.prompt === 'chat' && { chat: true };
+  if (options.objective !== undefined) {
+    const samples = inputs.samples ? await policyRows(store, inputs.samples, options) : [];
+    if (samples.length === 0 && input.carried) return asItWas(input.carried);
+    const policy = await policyRequest(store, inputs, options);
+    return trainedOn(await trainOn(shard, { from: inputs.from, options, rows: oneBatch(samples), policy, ...chat }));
+  }
+  if (inputs.examples && inputs.examples.to === inputs.examples.from && input.carried) return asItWas(input.carried);
   const seeds = inputs.seeds ? await readRows(store, inputs.seeds, SeedRow) : [];
   const rowsOf = (examples: Example[]) =>
     examples.map(({ prompt, completion, completionTokens }) => ({ prompt, completion, completionTokens }));
@@ -59,16 +63,22 @@ async function train(shard: ShardWork<'fine-tune'>) {
     yield rowsOf(seedExamples(task, seeds, options.hintedSeeds));
     if (inputs.examples) for await (const kept of rowBatches(store, inputs.examples, Example)) yield rowsOf(kept);
   }
-  const made = await trainOn(shard, {
-    from: inputs.from,
-    options,
-    rows: rows(),
-    ...(options.prompt === 'chat' && { chat: true }),
-  });
-  return {
-    outputs: { model: made.model },
-    tokens: made.tokens,
-    partial: false,
-    trained: { rows: made.rows, steps: made.steps, carried: false },
-  };
+  return trainedOn(await trainOn(shard, { from: inputs.from, options, rows: rows(), ...chat }));
+}
+
+const asItWas = (model: Model) => ({
+  outputs: { model },
+  tokens: 0,
+  partial: false,
+  trained: { rows: 0, steps: 0, carried: true },
+});
+const trainedOn = ({ model, tokens, rows, steps }: Awaited<ReturnType<typeof trainOn>>) => ({
+  outputs: { model },
+  tokens,
+  partial: false,
+  trained: { rows, steps, carried: false },
+});
+
+async function* oneBatch<R>(rows: R[]): AsyncGenerator<R[]> {
+  yield await Promise.resolve(rows);
 }

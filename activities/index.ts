@@ -22,6 +22,7 @@ import { rationalize } from './rationalize.ts';
 import { recall } from './recall.ts';
 import { repair } from './repair.ts';
 import { resolve } from './resolve.ts';
+import { reward } from './reward.ts';
 import { seal } from './seal.ts';
 import { select } from './select.ts';
 import { unfiltered } from './unfiltered.ts';
@@ -41,6 +42,7 @@ export function createActivities(deps: Dependencies) {
     answers: answers(deps),
     import: importModel(deps),
     'fine-tune': fineTune(deps),
+    reward: reward(deps),
     pairs: pairs(deps),
     prefer: prefer(deps),
     rank: rank(deps),

@@ -1,5 +1,5 @@
 /**
- * Fills in a run's options: kind < recipe < task < input < `--set`, and remembers where each value came from.
+ * Fills in a run's options: kind < recipe < task < input < `--set` (with an `objective` task < recipe), and remembers where each value came from.
  *
  *   fillOptions({ recipe, defaults, set: { 'stages.free.with.temperature': 0.7 } })
  *     → options['stages.free.with.temperature'] = { value: 0.7, from: 'set' }
@@ -53,10 +53,7 @@ export function fillOptions(asked: {
   const groups: Group[] = Object.entries(recipe.stages).map(([name, stage]) => ({
     path: `stages.${name}.with`,
     schema: stageRow(stage.use).options,
-    layers: [
-      ['recipe', stage.with],
-      ['task', defaults.stages[stage.use]],
-    ],
+    layers: layersOf(stage, defaults.stages[stage.use]),
   }));
   groups.push({ path: 'base', schema: STAGES['fine-tune'].options, layers: [['task', defaults.base]] });
   const { vocabSize: _, ...shape } = asked.pretrained ?? { vocabSize: 0 };
@@ -138,6 +135,15 @@ export function fillOptions(asked: {
       origins,
     },
   };
+}
+
+/** A task's sizes go over the recipe's; but how it trains on completions is not how rewards are learnt from: there they go under. */
+function layersOf({ with: own }: Recipe['stages'][string], task: Record<string, unknown> | undefined): Layer[] {
+  const layers: Layer[] = [
+    ['recipe', own],
+    ['task', task],
+  ];
+  return own?.objective === undefined ? layers : layers.reverse();
 }
 
 /** Puts each `--set` into its group as the last layer; says which paths there are none of. */

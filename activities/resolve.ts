@@ -6,7 +6,8 @@
 import { tokenizerSize } from '../schemas/checkpoint.ts';
 import { shapeFault } from '../schemas/decoder-shape.ts';
 import { notCalled } from '../schemas/nearest.ts';
-import { checkAdapters, checkRecipe, Recipe } from '../schemas/recipe.ts';
+import { checkRecipe, Recipe } from '../schemas/recipe.ts';
+import { checkAdapters, checkObjectives } from '../schemas/recipe-options.ts';
 import type { HeldOut, ResolvedRun, RunInput } from '../schemas/run.ts';
 import { RunId } from '../schemas/run.ts';
 import type { Problem } from '../schemas/problem.ts';
@@ -16,7 +17,9 @@ import type { Store } from '../store/store.ts';
 import { writeRows } from '../store/rows.ts';
 import { tokenizerOf } from '../tasks/task.ts';
 import type { Task } from '../tasks/task.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { Dependencies } from './dependencies.ts';
+import type { PolicyObjective } from '../schemas/stage-options.ts';
 import { fieldsOf, invalidInput, rethrow } from './failures.ts';
 import type { FieldProblem } from './failures.ts';
 import { fillOptions } from './options.ts';
@@ -132,13 +135,34 @@ function checkModel({ model }: Filled): FieldProblem[] {
 
 /** What options contradict together, though each of them alone is right. Pure. */
 export function checkFilled(filled: Filled): FieldProblem[] {
-  const problems = [...checkModel(filled), ...checkAdapters(filled.recipe)];
+  const problems = [...checkModel(filled), ...checkAdapters(filled.recipe), ...checkObjectives(filled.recipe)];
   if (filled.base.adapter !== undefined)
     problems.push({
       field: 'base.adapter',
       message: 'the base is trained whole; give adapter to a stage that starts from $base',
     });
+  if (filled.base.objective !== undefined)
+    problems.push({
+      field: 'base.objective',
+      message: 'the base is trained on its seeds, which have no rewards; give objective to a stage that reads samples',
+    });
   return problems;
+}
+
+/** What the engine would have to do for this recipe and cannot. Pure. */
+function checkEngine(name: string, engine: Pick<Engine, 'score' | 'learns'>, { stages }: Recipe): FieldProblem[] {
+  const cure = 'name one that trains with tfjs';
+  return Object.entries(stages).flatMap(([stage, { use, with: options }]) => {
+    const says = (message: string) => [{ field: 'engine', message }];
+    if ((use === 'prefer' || use === 'rank') && !engine.score)
+      return says(`${noScores(name)}, which ${stage} needs; ${cure}`);
+    if (use === 'prefer' && !engine.learns?.includes('preference'))
+      return says(`engine ${name} does not learn by preferences, as ${stage} asks; ${cure}`);
+    const objective = options?.objective as PolicyObjective | undefined;
+    if (use === 'fine-tune' && objective !== undefined && !engine.learns?.includes('policy'))
+      return says(`engine ${name} does not learn by rewards (${objective}), as ${stage} asks; ${cure}`);
+    return [];
+  });
 }
 
 /** A direct form that the task does not declare. Pure. */
@@ -218,14 +242,8 @@ export const resolve =
         await modelOf(deps, input),
       );
       const chosen = deps.engine(engine) as NonNullable<ReturnType<Dependencies['engine']>>;
-      const scoring = Object.entries(filled.recipe.stages).filter(([, { use }]) => use === 'prefer' || use === 'rank');
-      if (scoring[0] && !chosen.score)
-        throw invalidInput([
-          {
-            field: 'engine',
-            message: `${noScores(engine)}, which ${scoring[0][0]} needs; name one that trains with tfjs`,
-          },
-        ]);
+      const cannot = checkEngine(engine, chosen, filled.recipe);
+      if (cannot.length > 0) throw invalidInput(cannot.slice(0, 1));
       const price = deps.price?.(engine);
       if (filled.recipe.stop.budget?.money !== undefined && !price)
         throw invalidInput([

@@ -43,13 +43,14 @@ export interface Training {
   /** The engine's training rows, batch by batch. */
   rows: AsyncIterable<object[]>;
   preference?: TrainRequest['preference'];
+  policy?: TrainRequest['policy'];
   chat?: TrainRequest['chat'];
 }
 
 /** Trains, with snapshots; the same shard begun again goes on from them. */
 export async function trainOn(
   { deps, input, engine, control, busy }: ShardWork<'fine-tune'> | ShardWork<'prefer'>,
-  { from, options, rows, preference, chat }: Training,
+  { from, options, rows, preference, policy, chat }: Training,
 ): Promise<{ model: Model; tokens: number; rows: number; steps: number }> {
   const { store } = deps;
   const { iteration, run } = input;
@@ -85,6 +86,7 @@ export async function trainOn(
         start,
         dataPath,
         ...(preference && { preference }),
+        ...(policy && { policy }),
         ...(chat && { chat }),
         schedule: scheduleOf(options, iteration),
         ...(options.adapter && { adapter: options.adapter }),

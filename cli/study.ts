@@ -1,6 +1,7 @@
 /**
  * `study <recipe> [others]`: a method over several seeds beside what it is held against, by default its controls: all runs
- * (cli/series.ts), then one table with pooled differences and verdicts, also as Markdown in the home's reports.
+ * (cli/series.ts), then one table with pooled differences, verdicts and what each has cost, and one figure of accuracy against
+ * tokens sampled; both also stand in the home's reports.
  *
  *   startrail study star --task addition --seeds 1,2,3 --iterations 5
  */
@@ -8,8 +9,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Table from 'cli-table3';
 import { controlsFor } from '../recipes/controls.ts';
+import { studyFigure } from '../report/study-figure.ts';
 import { studyCells, studyHead, studyLines, studyMarkdown } from '../report/study.ts';
-import type { StudyLine } from '../report/study.ts';
+import type { Studied, StudyLine } from '../report/study.ts';
 import type { Recipe } from '../schemas/recipe.ts';
 import { taskById } from '../tasks/index.ts';
 import { outcomesOf } from './compare.ts';
@@ -78,11 +80,12 @@ export async function study(
     `${recipeId} on ${task.id} against ${recipes.length - 1} others, seeds ${options.seeds.join(', ')}: ${members.length} runs, ${name}-…` +
       (task.dataset ? '' : `; about ${duration(cost.seconds)} at most, less what they share`),
   );
-  const said = (lines: StudyLine[] = [], markdown: string | null = null) => ({
+  const said = (lines: StudyLine[] = [], markdown: string | null = null, figure: string | null = null) => ({
     name,
     rows: members.map(({ key, runId, status, reused }) => ({ key, runId, status, reused })),
     lines,
     markdown,
+    figure,
   });
   if (options.dryRun) {
     for (const { key, runId, status } of members)
@@ -96,23 +99,30 @@ export async function study(
     if (terminal.json) terminal.document(said());
     return EXIT.detached;
   }
-  const lines = await linesOf(context, wanted, members, options.smallest / 100);
+  const runs = await studied(context, wanted, members);
+  const lines = studyLines(runs, options.smallest / 100);
   const about = [
     'test: each run at its best iteration (chosen on dev), mean of the strata, mean of the seeds.',
     `Difference: problems resampled within resampled seeds. Verdict: supported = ahead in every seed and the interval excludes zero; refuted = the interval excludes ${options.smallest} points; else inconclusive.`,
+    'Tokens sampled to learn from, tokens trained on and optimizer steps: to the best iteration, mean of the seeds, without the base and evaluations. At equal cost: the best iteration on dev among those within what every run of the seed has spent, a trained token counted as three sampled ones.',
   ];
   const folder = path.join(homePaths(context.home).home, 'reports', name);
   const file = path.join(folder, 'study.md');
   mkdirSync(folder, { recursive: true });
-  writeFileSync(file, studyMarkdown(`${recipeId} on ${task.id}`, lines, about));
-  if (terminal.json) terminal.document(said(lines, file));
+  const title = `${recipeId} on ${task.id}`;
+  const figure = path.join(folder, 'study.svg');
+  const documentsOf = (recipe: string) => runs.filter((run) => run.recipe === recipe).map(({ document }) => document);
+  const methods = lines.map(({ recipe }) => ({ recipe, documents: documentsOf(recipe) }));
+  writeFileSync(figure, studyFigure(`${title}: test accuracy by tokens sampled`, methods));
+  writeFileSync(file, studyMarkdown(title, lines, about, path.basename(figure)));
+  if (terminal.json) terminal.document(said(lines, file, figure));
   else {
     const table = new Table({ head: studyHead(recipeId), style: { head: [], border: [] } });
     for (const line of lines) table.push(studyCells(line));
     terminal.raw(`${table.toString()}\n`);
     for (const { recipe, note } of lines) if (note !== null) terminal.say(`${recipe}: ${note}`);
     for (const line of about) terminal.say(line);
-    terminal.say(`written to ${file}`);
+    terminal.say(`written to ${file} and ${path.basename(figure)}`);
   }
   const unfinished = members.filter(({ status }) => status !== 'done');
   for (const { key, runId, status } of unfinished)
@@ -120,18 +130,17 @@ export async function study(
   return Math.max(EXIT.ok, ...unfinished.map(({ status }) => (status === null ? EXIT.ok : exitOfStatus(status))));
 }
 
-async function linesOf(
+/** The runs that have come to something. */
+async function studied(
   context: Context,
   wanted: { key: string; recipe: string; seed: number }[],
   members: Member[],
-  smallest: number,
-): Promise<StudyLine[]> {
+): Promise<Studied[]> {
   const documents = members.flatMap(({ document }) => document ?? []);
   const outcomes = await outcomesOf(await openStore(context.home), documents);
-  const runs = wanted.flatMap(({ recipe, seed, key }) => {
+  return wanted.flatMap(({ recipe, seed, key }) => {
     const document = members.find((member) => member.key === key)?.document;
     const own = document && outcomes.get(document.runId);
     return document && own ? [{ recipe, seed, document, outcomes: own }] : [];
   });
-  return studyLines(runs, smallest);
 }

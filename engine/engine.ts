@@ -93,6 +93,14 @@ export interface PreferenceRow {
   rejected: Preferred;
 }
 
+/** One training row where `policy` is asked for: a completion, and how much better than expected it did. */
+export interface PolicyRow extends TrainRow {
+  advantage: number;
+}
+
+/** What an engine can be asked to learn besides completions as they are. */
+export type Objective = 'preference' | 'policy';
+
 export interface ScoreRequest {
   model: LocalCheckpoint;
   rows: TrainRow[];
@@ -104,13 +112,20 @@ export type TrainStart =
 
 export interface TrainRequest {
   start: TrainStart;
-  /** JSONL of TrainRow; of PreferenceRow with `preference`. */
+  /** JSONL of TrainRow; of PreferenceRow with `preference`, of PolicyRow with `policy`. */
   dataPath: string;
   /**
    * Direct preference optimization (Rafailov et al., arXiv:2305.18290) in the place of the likelihood of completions: the loss of a
    * pair is −log σ(β·[(log π(y⁺) − log ref(y⁺)) − (log π(y⁻) − log ref(y⁻))]), of a step the mean over its pairs.
    */
   preference?: { beta: number };
+  /**
+   * A policy gradient in the place of the likelihood; of a step it is the mean over its rows.
+   * - The loss of a completion y is −A·log π(y): REINFORCE (Williams 1992).
+   * - With `ratio` the mean over its tokens of −min(ρ·A, clip(ρ, 1 − clip, 1 + clip)·A), ρ = π / π_sampler of the token, the
+   *   sampler frozen; with `kl` plus by·(r − log r − 1), r = π_reference / π: GRPO (arXiv:2402.03300, equations 3 and 4).
+   */
+  policy?: { ratio?: { sampler: LocalCheckpoint; clip: number }; kl?: { reference: LocalCheckpoint; by: number } };
   schedule: TrainSchedule;
   /** Prompts are the user's messages and completions the answers of a chat in the model's own template. Absent: the text as it is. */
   chat?: boolean;
@@ -129,7 +144,7 @@ export interface TrainResult {
   steps: number;
   /** Step at which this call began (0 = from the start): how much a resume saved. */
   resumedFrom: number;
-  /** Mean loss per completion token (per pair with `preference`) over the last tenth of the steps; null when steps = 0. */
+  /** Mean loss per completion token (per pair with `preference`, per completion with `policy`) over the last tenth of the steps; null when steps = 0. */
   finalLoss: number | null;
   /** The learning rate really used at each step: invariant I8. */
   learningRates: number[];
@@ -156,6 +171,8 @@ export interface EngineControl {
 }
 
 export interface Engine {
+  /** What `train` can be asked for besides the likelihood of completions; absent: nothing. */
+  readonly learns?: readonly Objective[];
   describe(): Promise<EngineDescription>;
   sample(request: SampleRequest, control?: EngineControl): Promise<Completion[]>;
   train(request: TrainRequest, control?: EngineControl): Promise<TrainResult>;

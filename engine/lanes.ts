@@ -70,6 +70,8 @@ export function createLanedEngine({ sampling, training }: { sampling: Engine[]; 
   };
 
   return {
+    ...(training.learns && { learns: training.learns }),
+
     async describe() {
       const description = await training.describe();
       if (!closed)

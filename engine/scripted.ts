@@ -92,6 +92,8 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
   };
 
   return {
+    learns: ['preference', 'policy'],
+
     describe: () => Promise.resolve({ name: 'scripted', fingerprint: 'scripted v2', deterministic: true }),
 
     async sample({ model, rows, sampling, prefix = '' }, control) {
@@ -134,8 +136,15 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
         report(control, step, schedule.steps);
       }
       const adapter = request.adapter === undefined ? [] : [JSON.stringify(AdapterOptions.parse(request.adapter))];
-      const aim = request.preference === undefined ? [] : [JSON.stringify(request.preference)];
-      const hash = hashOf(origin, data, JSON.stringify(Object.entries(schedule).sort()), seed, ...adapter, ...aim);
+      const aim = [request.preference, policyDigest(request)].filter((one) => one !== undefined);
+      const hash = hashOf(
+        origin,
+        data,
+        JSON.stringify(Object.entries(schedule).sort()),
+        seed,
+        ...adapter,
+        ...aim.map((one) => JSON.stringify(one)),
+      );
       const weights = { name: 'scripted', shape: [hash.length], data: Float32Array.from(hash) };
       await writeSafetensors(request.outputPath, metadata, [weights]);
       return {
@@ -151,6 +160,10 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
     close: () => Promise.resolve(),
   };
 }
+
+/** Of the models, what stands in them and not where they lie. */
+const policyDigest = ({ policy }: TrainRequest) =>
+  policy && [policy.ratio?.sampler.digest, policy.ratio?.clip, policy.kl?.reference.digest, policy.kl?.by];
 
 /** Parsed, so that fields stand in one order: a shard that is made again gets its input as the memo keeps it, sorted. */
 async function originOf(start: TrainRequest['start']): Promise<{ origin: string; metadata: Record<string, string> }> {

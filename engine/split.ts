@@ -10,6 +10,7 @@ import type { Engine } from './engine.ts';
 export function createSplitEngine({ sampling, training }: { sampling: Engine; training: Engine }): Engine {
   const scoring = training.score ? training : sampling;
   return {
+    ...(training.learns && { learns: training.learns }),
     async describe() {
       const [samples, trains] = await Promise.all([sampling.describe(), training.describe()]);
       return {

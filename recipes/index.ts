@@ -10,6 +10,7 @@ import fewShotCot from './few-shot-cot.ts';
 import fewShotDirect from './few-shot-direct.ts';
 import restEm from './rest-em.ts';
 import rft from './rft.ts';
+import rlStar from './rl-star.ts';
 import seedsOnly from './seeds-only.ts';
 import starPaper from './star-paper.ts';
 import starSampled from './star-sampled.ts';
@@ -19,6 +20,7 @@ import star from './star.ts';
 import vStar from './v-star.ts';
 
 const shipped = [star, starWithoutHints, starSampled, starSql, starPaper, rft, restEm, expertIteration, vStar].concat([
+  rlStar,
   seedsOnly,
   fewShotDirect,
   fewShotCot,

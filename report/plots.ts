@@ -136,6 +136,25 @@ export function lines(iterations: string[], series: Series[], narrow: boolean, u
   return { ...axes(iterations, narrow, { min: 0 }, unit), series: series.map((one) => line(one, crowded, 3)) };
 }
 
+/** Percent against an amount of something, one mark a point; `told` writes the amounts. */
+export function curves(
+  series: (Omit<Series, 'values'> & { points: [amount: number, percent: number][] })[],
+  name: string,
+  told: (amount: number) => string,
+): EChartsCoreOption {
+  const { xAxis, ...rest } = axes([], false, { min: 0, max: 100, interval: 20 }, '%');
+  const { data: _, ...axis } = xAxis;
+  return {
+    ...rest,
+    xAxis: {
+      ...axis,
+      ...{ type: 'value', name, min: 0, splitLine: { show: false } },
+      axisLabel: { ...axis.axisLabel, formatter: told },
+    },
+    series: series.map((one) => ({ ...line({ ...one, values: [] }, false, 3), data: one.points })),
+  };
+}
+
 /** Bars stacked in the order given, the first at the bottom. */
 export function bars(
   iterations: string[],

@@ -7,6 +7,8 @@ import { soundnessAlarms } from '../schemas/soundness.ts';
 import type { Outcomes } from './paired.ts';
 import { pooledDifference, verdictOn } from './pooled.ts';
 import type { Pooled, Verdict } from './pooled.ts';
+import { accuracyWithin, commonCost, compact, spentBy } from './compute.ts';
+import type { SpentBy } from './compute.ts';
 import { bestOf } from './statistics.ts';
 
 export interface Studied {
@@ -24,6 +26,10 @@ export interface StudyLine {
   testBySeed: number[];
   /** Rationales of its own that it was trained on, by seed; seeds and gold answers do not count. */
   kept: number[];
+  /** What it took to the best iteration, mean of the seeds. */
+  compute: Omit<SpentBy, 'n'>;
+  /** Test accuracy (0..1) within the cost that all of a seed's runs have reached, mean of the seeds; null where there is none. */
+  atEqualCost: number | null;
   /** Share (0..1) of accepted rationales with every step right, mean; null where nobody checks steps. */
   sound: number | null;
   /** The method less this; null for the method itself, and where no seed has both. */
@@ -45,6 +51,18 @@ const keptIn = (document: RunDocument): number => {
   const best = bestOf(document);
   return best ? acceptedIn(best) : 0;
 };
+
+function computeOf(runs: Studied[]): StudyLine['compute'] {
+  const spent = runs.flatMap(
+    ({ document }) => spentBy(document).find(({ n }) => n === (bestOf(document)?.n ?? 0)) ?? [],
+  );
+  const average = (of: (one: SpentBy) => number) => (spent.length === 0 ? 0 : mean(spent.map(of)));
+  return {
+    sampled: average(({ sampled }) => sampled),
+    trained: average(({ trained }) => trained),
+    steps: average(({ steps }) => steps),
+  };
+}
 
 /** The base, evaluated again, must say what it said. */
 const repeats = ({ iterations }: RunDocument): boolean =>
@@ -84,18 +102,24 @@ export function studyLines(runs: Studied[], smallest: number): StudyLine[] {
       }),
     );
   const seedsOnly = `${recipes[0]}-seeds-only`;
+  const costs = new Map(
+    runs.map(({ seed }) => [seed, commonCost(runs.filter((one) => one.seed === seed).map(({ document }) => document))]),
+  );
   return recipes.map((recipe) => {
     const own = of(recipe);
     const testBySeed = own.map(({ document }) => bestOf(document)?.accuracy.overall ?? 0);
     const kept = own.map(({ document }) => keptIn(document));
     const sound = own.flatMap(({ document }) => bestOf(document)?.soundShare ?? []);
     const difference = recipe === recipes[0] ? null : lessOf(method, own);
+    const within = own.flatMap(({ seed, document }) => accuracyWithin(document, costs.get(seed) ?? 0) ?? []);
     return {
       recipe,
       seeds: own.map(({ seed }) => seed),
       test: mean(testBySeed),
       testBySeed,
       kept,
+      compute: computeOf(own),
+      atEqualCost: within.length === 0 ? null : mean(within),
       sound: sound.length === 0 ? null : mean(sound),
       difference,
       overSeeds: recipe === seedsOnly ? null : lessOf(own, of(seedsOnly)),
@@ -107,30 +131,32 @@ export function studyLines(runs: Studied[], smallest: number): StudyLine[] {
 
 const points = (share: number): string => `${share < 0 ? '−' : '+'}${(Math.abs(share) * 100).toFixed(1)}`;
 
+const percent = (share: number | null): string => (share === null ? '–' : (share * 100).toFixed(1));
 const shownDifference = (of: Pooled | null): string =>
   of ? `${points(of.value)} (${points(of.low)} to ${points(of.high)})` : '–';
 
 /** The line's cells as they are shown, in the order of `studyHead`. */
-export const studyCells = (line: StudyLine): string[] => {
-  const { recipe, test, testBySeed, kept, sound, difference, overSeeds, verdict } = line;
-  return [
-    recipe,
-    (test * 100).toFixed(1),
-    testBySeed.map((one) => (one * 100).toFixed(1)).join(', '),
-    kept.join(', '),
-    sound === null ? '–' : (sound * 100).toFixed(1),
-    shownDifference(difference),
-    difference ? difference.bySeed.map(points).join(', ') : '–',
-    verdict ?? '–',
-    shownDifference(overSeeds),
-  ];
-};
+export const studyCells = ({ difference, compute, ...line }: StudyLine): string[] => [
+  line.recipe,
+  percent(line.test),
+  line.testBySeed.map(percent).join(', '),
+  line.kept.join(', '),
+  percent(line.sound),
+  shownDifference(difference),
+  difference ? difference.bySeed.map(points).join(', ') : '–',
+  line.verdict ?? '–',
+  shownDifference(line.overSeeds),
+  ...[compute.sampled, compute.trained, compute.steps].map(compact),
+  percent(line.atEqualCost),
+];
 export const studyHead = (method: string): string[] => [
   ...['method', 'test %', 'by seed', 'own rows', 'sound %'],
   ...[`${method} less it, 95%`, 'by seed', 'verdict', 'it less seeds-only, 95%'],
+  ...['tokens sampled', 'trained', 'steps', 'test % at equal cost'],
 ];
 
-export function studyMarkdown(title: string, lines: StudyLine[], about: string[]): string {
+/** `figure`: a file beside it. */
+export function studyMarkdown(title: string, lines: StudyLine[], about: string[], figure?: string): string {
   const row = (cells: string[]) => `| ${cells.join(' | ')} |`;
   const head = studyHead(lines[0]?.recipe ?? '');
   const notes = lines.flatMap(({ recipe, note }) => (note === null ? [] : [`- ${recipe}: ${note}`]));
@@ -141,6 +167,7 @@ export function studyMarkdown(title: string, lines: StudyLine[], about: string[]
     row(head.map(() => '---')),
     ...lines.map((line) => row(studyCells(line))),
     '',
+    ...(figure === undefined ? [] : [`![Test accuracy against tokens sampled](${figure})`, '']),
     ...about,
     ...(notes.length > 0 ? ['', ...notes] : []),
     '',

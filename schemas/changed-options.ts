@@ -7,7 +7,8 @@
  *     → { recipe, problems: [] }
  */
 import { nearest } from './nearest.ts';
-import { checkAdapters, Judging } from './recipe.ts';
+import { Judging } from './recipe.ts';
+import { checkAdapters, checkObjectives } from './recipe-options.ts';
 import type { Recipe, RecipeProblem } from './recipe.ts';
 import { stageRow } from './stage.ts';
 
@@ -50,6 +51,11 @@ export function withOptions(
         problems.push({ field: ['set', 'stages', name, 'with', ...at].join('.'), message });
   }
   if (problems.length === 0)
-    problems.push(...checkAdapters(changed).map(({ field, message }) => ({ field: `set.${field}`, message })));
+    problems.push(
+      ...[...checkAdapters(changed), ...checkObjectives(changed)].map(({ field, message }) => ({
+        field: `set.${field}`,
+        message,
+      })),
+    );
   return { recipe: changed, problems };
 }

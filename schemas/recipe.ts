@@ -10,8 +10,10 @@
 import { z } from 'zod';
 import { Budget } from './budget.ts';
 import { nearest } from './nearest.ts';
-import { SOURCES, StageKind, stageRow } from './stage.ts';
-import type { PortType, Source, STAGES } from './stage.ts';
+import { SOURCES } from './ports.ts';
+import type { PortType, Source } from './ports.ts';
+import { StageKind, stageRow } from './stage.ts';
+import type { STAGES } from './stage.ts';
 
 const Ref = z
   .string()
@@ -190,20 +192,6 @@ export function checkRecipe(recipe: Recipe): RecipeProblem[] {
   if (problems.length === 0 && !stageOrder(recipe))
     say('stages', `${recipe.id}: the stages read each other in a circle.`);
   return problems;
-}
-
-/** An adapter is fresh in every fine-tune and rests on one whole, frozen model: the run's base. Options filled in. Pure. */
-export function checkAdapters(recipe: Recipe): RecipeProblem[] {
-  return Object.entries(recipe.stages).flatMap(([name, { use, in: inputs, with: options }]) =>
-    (use === 'fine-tune' || use === 'prefer') && options?.adapter !== undefined && inputs.from !== '$base'
-      ? [
-          {
-            field: `stages.${name}.with.adapter`,
-            message: `an adapter rests on the run's base, but ${name}.from reads ${String(inputs.from)}; wire it to $base or leave adapter out`,
-          },
-        ]
-      : [],
-  );
 }
 
 // ---- the same checks for the compiler ----

@@ -61,7 +61,19 @@ const descentOptions = {
   adapter: AdapterOptions.optional(),
 };
 
+/** What a fine-tune learns from samples and their rewards (1 = right, 0 = wrong), in the place of completions as they are. */
+export const PolicyObjective = z.enum(['reinforce', 'grpo']);
+export type PolicyObjective = z.infer<typeof PolicyObjective>;
+
 export const trainingOptions = {
+  /** Absent = the likelihood of completions. */
+  objective: PolicyObjective.optional(),
+  /** Of `reinforce`: what a reward is held against; `others` = the mean of the problem's other samples. Absent = nothing. */
+  baseline: z.literal('others').optional(),
+  /** Of `grpo`: how far the ratio of a token to its sampler may go from 1 before it teaches no more. Absent = 0.2. */
+  clip: z.number().positive().max(10).optional(),
+  /** Of either: how much it costs to leave `reference`. Absent = nothing. */
+  kl: z.number().positive().max(100).optional(),
   /** Absent = `plain`. `chat`: prompt and completion are a chat in the model's own template; only the answer is learnt. */
   prompt: z.enum(['plain', 'chat']).optional(),
   ...descentOptions,
@@ -74,6 +86,11 @@ export const pairOptions = {
   /** At most so many of one problem, its newest first; null = each right one with each wrong one. */
   perProblem: z.int().min(1).nullable().default(16),
   /** A control: a problem's rationales keep their number of right ones, but which those are is drawn. */
+  labels: z.literal('shuffled').optional(),
+};
+
+export const rewardOptions = {
+  /** A control: a problem's samples keep their number of right ones, but which those are is drawn. */
   labels: z.literal('shuffled').optional(),
 };
 

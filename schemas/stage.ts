@@ -8,46 +8,9 @@ import type { Model } from './checkpoint.ts';
 import type { Comparison } from './comparison.ts';
 import type { RunContext } from './run-context.ts';
 import { EvaluationPrompt, keptOptions, pairOptions, preferenceOptions } from './stage-options.ts';
-import { rankOptions, samplingOptions, trainingOptions } from './stage-options.ts';
+import { rankOptions, rewardOptions, samplingOptions, trainingOptions } from './stage-options.ts';
 import type { FreshModel, PretrainedModel, ScoreShard, Slice } from './port-values.ts';
-
-/** What may flow through a port. A judged row's type is its verdict, so only right rationales can reach training. */
-export const PortType = z.enum([
-  'train', // the task's training problems, to draw from
-  'dev',
-  'test',
-  'seeds',
-  'problems',
-  'rationales',
-  'correct',
-  'incorrect',
-  'unjudged',
-  'examples',
-  'pairs', // of a right and a wrong rationale of one problem
-  'model',
-  'score',
-  'ranking',
-]);
-export type PortType = z.infer<typeof PortType>;
-
-/** What every run offers to its stages besides their own outputs. */
-export const SOURCES = {
-  $train: 'train',
-  $dev: 'dev',
-  $test: 'test',
-  $seeds: 'seeds',
-  /** The model that came out of the iteration before. */
-  $model: 'model',
-  /** The run's base, made once by `prepare`. */
-  $base: 'model',
-  /** What the iteration before carried as `kept`; no rows in the first, or where the recipe carries none. */
-  $kept: 'examples',
-  /** The same of `pairs`. */
-  $pairs: 'pairs',
-  /** What the base is made of, an untrained or a pretrained model; only `prepare` starts from it. */
-  $fresh: 'model',
-} as const satisfies Record<`$${string}`, PortType>;
-export type Source = keyof typeof SOURCES;
+import type { PortType } from './ports.ts';
 
 interface StageRow {
   /** Part of the memo key: raise it when the activity's output changes for the same input. */
@@ -158,6 +121,10 @@ export const STAGES = {
     inputs: {
       examples: { type: 'examples', optional: true },
       seeds: { type: 'seeds', optional: true },
+      /** In the place of both, where the objective learns by rewards; with the model they were sampled from, and one to stay near. */
+      samples: { type: 'samples', optional: true },
+      sampler: { type: 'model', optional: true },
+      reference: { type: 'model', optional: true },
       from: { type: 'model' },
     },
     outputs: { model: 'model' },
@@ -165,6 +132,14 @@ export const STAGES = {
     needsJudgements: true,
     queue: 'train',
     options: z.strictObject(trainingOptions),
+  },
+  reward: {
+    version: 1,
+    inputs: { correct: { type: 'correct', many: true }, incorrect: { type: 'incorrect', many: true } },
+    outputs: { samples: 'samples' },
+    main: 'samples',
+    queue: 'control',
+    options: z.strictObject(rewardOptions),
   },
   pairs: {
     version: 1,

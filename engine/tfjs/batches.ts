@@ -16,7 +16,7 @@ import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import { EngineError } from '../engine.ts';
 import type { TrainRow } from '../engine.ts';
 import { uniform } from './rng.ts';
-import type { PairInputs } from './preference.ts';
+import type { AimBatch } from './objective.ts';
 import type { PromptForm } from './prompt-form.ts';
 
 /** One sequence: prompt, then completion. */
@@ -160,12 +160,12 @@ export interface Batch {
   targets: Int32Array;
   /** Tokens that are read and are not padding. */
   tokens: number;
-  /** Where the rows are pairs (preference.ts): chosen, rejected, chosen, … */
-  pairs?: PairInputs;
+  /** Where something else than the likelihood of its tokens is learnt. */
+  aim?: AimBatch;
 }
 
-/** The loss of a step is the mean over so many of these: predicted tokens, or pairs. */
-export const countOf = ({ targets, pairs }: Batch): number => (pairs ? pairs.count : targets.length);
+/** The loss of a step is the mean over so many of these: predicted tokens, or what the aim counts. */
+export const countOf = ({ targets, aim }: Batch): number => (aim ? aim.count : targets.length);
 
 /**
  * Pads rows to the longest on the right. A row's last token is only predicted, never read. The first token of a row with an

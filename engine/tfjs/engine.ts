@@ -65,6 +65,8 @@ export function createTfjsEngine(): Engine {
     });
 
   return {
+    learns: ['preference', 'policy'],
+
     describe: () => Promise.resolve(describeTfjs()),
 
     sample: (request, control) => onModel(request, control, (sampler) => sampler.sample(request, control)),

@@ -26,15 +26,6 @@ export interface TokenPair {
   reference: readonly [chosen: number, rejected: number];
 }
 
-/** What a batch of P pairs (2·P rows) says beside its tokens. */
-export interface PairInputs {
-  count: number;
-  /** [M]: the row of each predicted token. */
-  rowOf: Int32Array;
-  /** [2·P] */
-  reference: Float32Array;
-}
-
 const Preferred = z.strictObject({ ...completionShape, reference: z.number() });
 const Row = z.strictObject({ prompt: z.string(), chosen: Preferred, rejected: Preferred });
 
@@ -48,23 +39,29 @@ export const readPairs = (file: string, form: PromptForm, config: DecoderConfig)
     return { tokens, chosen, rejected, reference: [pair.chosen.reference, pair.rejected.reference] };
   });
 
-/** As `assemble`, the rows of each pair one after the other. */
+/** As `assemble`, the rows of each pair one after the other: chosen, rejected, chosen, … */
 export function assemblePairs(pairs: readonly TokenPair[], pad: number): Batch {
   const rows = pairs.flatMap(({ chosen, rejected }) => [chosen, rejected]);
   const batch = assemble(rows, pad);
+  const rowOf = batch.positions.map((position) => Math.floor(position / batch.time));
+  const reference = Float32Array.from(pairs.flatMap((pair) => pair.reference));
   return {
     ...batch,
-    pairs: {
+    aim: {
       count: pairs.length,
-      rowOf: batch.positions.map((position) => Math.floor(position / batch.time)),
-      reference: Float32Array.from(pairs.flatMap(({ reference }) => reference)),
+      inputs: {
+        rowOf: { values: rowOf, shape: [rowOf.length] },
+        rowCount: { values: Int32Array.of(rows.length), shape: [] },
+        preferred: { values: new Int32Array(pairs.length), shape: [pairs.length] },
+        reference: { values: reference, shape: [rows.length, 1] },
+      },
     },
   };
 }
 
-/** The same as values. */
+/** Of P pairs, 2·P rows. */
 export interface PreferenceInputs<V> {
-  /** [M] int32 */
+  /** [M] int32: the row of each predicted token. */
   rowOf: V;
   /** int32 scalar 2·P */
   rowCount: V;

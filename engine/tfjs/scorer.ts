@@ -10,6 +10,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { EngineError, type EngineControl, type TrainRow } from '../engine.ts';
 import { tokensOf } from './batches.ts';
+import type { TokenRow } from './batches.ts';
 import type { Decoder } from './decoder.ts';
 import type { PromptForm } from './prompt-form.ts';
 
@@ -23,19 +24,30 @@ export async function logProbabilities(
   decoder: Decoder,
   form: PromptForm,
   rows: readonly TrainRow[],
-  { signal, onProgress }: EngineControl = {},
+  control: EngineControl = {},
 ): Promise<number[]> {
   const { context, vocabSize } = decoder.config;
   const known = rows.map((row, index) => {
     const invalid = (fault: string) => new EngineError('TrainingDataInvalid', `row ${index} to score ${fault}`);
     return tokensOf(row, form, { context, vocabSize }, invalid);
   });
+  const tokens = await tokenLogProbabilities(decoder, form.pad, known, control);
+  return tokens.map((row) => row.reduce((sum, one) => sum + one, 0));
+}
+
+/** The same for each predicted token of rows that are ids already. Throws the signal's reason. */
+export async function tokenLogProbabilities(
+  decoder: Decoder,
+  pad: number,
+  known: readonly TokenRow[],
+  { signal, onProgress }: EngineControl = {},
+): Promise<number[][]> {
   const byLength = new Map<number, number[]>();
   for (const [index, { tokens }] of known.entries()) {
     const padded = decoder.paddedLength(tokens.length - 1);
     byLength.set(padded, [...(byLength.get(padded) ?? []), index]);
   }
-  const results = new Array<number>(rows.length).fill(0);
+  const results = new Array<number[]>(known.length);
   let [done, tokensDone] = [0, 0];
   let [toldAt, toldTokens] = [performance.now(), 0];
   for (const [padded, indices] of byLength) {
@@ -45,20 +57,19 @@ export async function logProbabilities(
       signal?.throwIfAborted();
       const piece = indices.slice(at, at + slots);
       const filled = Array.from({ length: slots }, (_, slot) => Array.from(known[piece[slot] ?? -1]?.tokens ?? []));
-      const costs = decoder.costs(filled, padded, form.pad);
+      const costs = decoder.costs(filled, padded, pad);
       for (const [slot, index] of piece.entries()) {
         const { tokens, promptLength } = known[index]!;
         const completion = tokens.length - Math.max(1, promptLength);
-        let sum = 0;
-        for (const cost of costs.subarray((slot + 1) * padded - completion, (slot + 1) * padded)) sum -= cost;
-        results[index] = sum;
+        const own = costs.subarray((slot + 1) * padded - completion, (slot + 1) * padded);
+        results[index] = Array.from(own, (cost) => -cost);
         tokensDone += tokens.length;
       }
       done += piece.length;
       const now = performance.now();
-      if (now - toldAt < PROGRESS_MS && done < rows.length) continue;
+      if (now - toldAt < PROGRESS_MS && done < known.length) continue;
       const tokensPerSecond = ((tokensDone - toldTokens) / Math.max(1, now - toldAt)) * 1000;
-      onProgress?.({ done, total: rows.length, tokensPerSecond });
+      onProgress?.({ done, total: known.length, tokensPerSecond });
       [toldAt, toldTokens] = [now, tokensDone];
     }
   }

@@ -28,8 +28,8 @@ import { adamStep, stepScalars } from './optimizer.ts';
 import type { StepScalars, TrainState } from './optimizer.ts';
 import { makeTables, passShapes } from './pass-inputs.ts';
 import type { PassInputs } from './pass-inputs.ts';
-import { preference } from './preference.ts';
-import type { PreferenceInputs } from './preference.ts';
+import { aimInputs, objectiveOf } from './objective.ts';
+import type { Aim } from './objective.ts';
 
 /** The vectors outside the library, each [layout.size]. */
 export interface StateArrays {
@@ -38,7 +38,7 @@ export interface StateArrays {
   second: Float32Array;
 }
 
-type StepInputs<V> = TrainState<V> & PassInputs<V> & StepScalars<V> & { sum?: V; pairs?: PreferenceInputs<V> };
+type StepInputs<V> = TrainState<V> & PassInputs<V> & StepScalars<V> & { sum?: V; aim?: Record<string, V> };
 const INTEGERS = [
   'ids',
   'places',
@@ -55,8 +55,6 @@ const INTEGERS = [
 const TABLE_STEP = 64;
 const FLOATS = ['weights', 'first', 'second', 'rotations', 'mask', 'inverseTokens', 'stepSize', 'epsilon'] as const;
 const INPUTS = [...INTEGERS, ...FLOATS];
-/** Of batches of pairs. */
-const PAIR_INTEGERS = ['rowOf', 'rowCount', 'preferred'] as const;
 
 /** What one run does: the last of a step's batches moves the weights, those before it only add up gradients. */
 interface Part {
@@ -65,8 +63,8 @@ interface Part {
   moves: boolean;
   /** Of the logits; see PassInputs. */
   pieces: number;
-  /** β of the preference objective, where the batches are pairs. */
-  beta?: number;
+  /** What is learnt, where that is not the likelihood of tokens. */
+  aim?: Aim;
 }
 
 /** [weights, first, second, loss], or [sum of gradients, loss]. `frozen`: by name, where only an adapter learns. */
@@ -76,15 +74,14 @@ function program<V>(
   schedule: TrainSchedule,
   inputs: StepInputs<V>,
   frozen: ReadonlyMap<string, V>,
-  { continues, moves, pieces, beta }: Part,
+  { continues, moves, pieces, aim }: Part,
 ): V[] {
   const { adapter } = layout;
   const learner =
     adapter === undefined
       ? new FullLearner(k, layout, inputs.weights)
       : new AdapterLearner(k, { ...layout, adapter }, inputs.weights, frozen);
-  const { pairs } = inputs;
-  const objective = pairs === undefined || beta === undefined ? undefined : preference(k, pairs, beta);
+  const objective = aim === undefined || inputs.aim === undefined ? undefined : objectiveOf(k, aim, inputs.aim);
   const loss = learn(k, layout.config, learner, inputs, pieces, objective);
   const own = learner.gradient();
   const gradient = continues ? k.add(inputs.sum!, own) : own;
@@ -105,10 +102,8 @@ function loadGraph(layout: Layout, schedule: TrainSchedule, frozen: readonly str
   ];
   const frozenNodes = new Map(frozen.map((name) => [name, k.input(CODES.float32)]));
   const inputs = Object.fromEntries(nodes) as StepInputs<string>;
-  if (part.beta !== undefined) {
-    const pairs = PAIR_INTEGERS.map((name) => [name, k.input(CODES.int32)]);
-    inputs.pairs = { ...Object.fromEntries(pairs), reference: k.input(CODES.float32) } as PreferenceInputs<string>;
-  }
+  if (part.aim !== undefined)
+    inputs.aim = Object.fromEntries(aimInputs(part.aim).map(([name, type]) => [name, k.input(type)]));
   return k.load(program(k, layout, schedule, inputs, frozenNodes, part));
 }
 
@@ -154,7 +149,7 @@ export class TrainStep {
 
   /**
    * @param frozen what an adapter's layout rests on (`frozenBlocks`); none where all weights learn.
-   * @param beta the batches are pairs, and this is the preference objective's β.
+   * @param aim what is learnt of batches that say what it reads; absent: the likelihood of their tokens.
    */
   constructor(
     readonly layout: Layout,
@@ -162,7 +157,7 @@ export class TrainStep {
     initial: StateArrays,
     frozen: readonly FrozenBlock[] = [],
     readonly mode: StepMode = stepMode(),
-    readonly beta?: number,
+    readonly aim?: Aim,
   ) {
     this.#frozen = new Map(frozen.map(({ name, shape, data }) => [name, tf.keep(tf.tensor(data, shape))]));
     this.#state = {
@@ -172,7 +167,7 @@ export class TrainStep {
     };
   }
 
-  /** Trains on the batches as if they were one; gives the loss summed over their predicted tokens, or pairs. */
+  /** Trains on the batches as if they were one; gives the loss summed over what they count (`countOf`). */
   run(batches: readonly Batch[], step: number, learningRate: number): number {
     const count = batches.reduce((sum, batch) => sum + countOf(batch), 0);
     const numbers = stepScalars(this.schedule, step, learningRate, Math.max(1, count));
@@ -220,26 +215,22 @@ export class TrainStep {
       stepSize: tf.scalar(numbers.stepSize),
       epsilon: tf.scalar(numbers.epsilon),
     };
-    const { pairs } = batch;
-    if (pairs !== undefined)
-      inputs.pairs = {
-        rowOf: ints(pairs.rowOf),
-        rowCount: tf.scalar(batch.batch, 'int32'),
-        preferred: ints(new Int32Array(pairs.count)),
-        reference: tf.tensor(pairs.reference, [batch.batch, 1]),
-      };
-    const { beta } = this;
+    const { aim } = this;
+    const read = aim === undefined ? [] : aimInputs(aim);
+    const ofAim = read.map(([name, type]) => {
+      const { values, shape } = batch.aim!.inputs[name]!;
+      return tf.tensor(values, shape, type === CODES.int32 ? 'int32' : 'float32');
+    });
+    if (aim !== undefined) inputs.aim = Object.fromEntries(read.map(([name], n) => [name, ofAim[n]!]));
     const part: Part = {
       continues: sum !== undefined,
       moves,
       pieces: shapes.pieces.length,
-      ...(beta !== undefined && { beta }),
+      ...(aim !== undefined && { aim }),
     };
     if (this.mode === 'eager') return program(this.#kernels, this.layout, this.schedule, inputs, this.#frozen, part);
     const fed = [...INPUTS.map((name) => inputs[name]), ...(sum === undefined ? [] : [sum]), ...this.#frozen.values()];
-    const { pairs: fedPairs } = inputs;
-    if (fedPairs !== undefined) fed.push(...PAIR_INTEGERS.map((name) => fedPairs[name]), fedPairs.reference);
-    return this.#graph(part).run(fed);
+    return this.#graph(part).run([...fed, ...ofAim]);
   }
 
   #graph(part: Part): LoadedGraph {

@@ -5,27 +5,26 @@
  *
  * Deterministic: the same request gives the same bytes at one fingerprint, killed and resumed or not, with snapshots or
  * without. The loss is Σ cross-entropy over the completion tokens of an optimizer batch / their number; with `preference`, Σ over
- * its pairs / theirs (preference.ts).
+ * its pairs / theirs (preference.ts), with `policy` over its completions / theirs (policy.ts).
  */
 import { setImmediate } from 'node:timers/promises';
 import { EngineError } from '../engine.ts';
 import type { EngineControl, TrainRequest, TrainResult } from '../engine.ts';
-import { assemble, BatchOrder, countOf, readRows } from './batches.ts';
-import type { Batch, Sized } from './batches.ts';
+import { BatchOrder, countOf } from './batches.ts';
+import type { Batch } from './batches.ts';
 import { adapterLayout, frozenBlocks, initialAdapter } from './adapter.ts';
 import type { FrozenBlock } from './adapter.ts';
 import { writeAdapter } from './adapter-file.ts';
 import { flatten, parameterLayout, unflatten } from './layout.ts';
 import type { Layout } from './layout.ts';
-import { openForm } from './prompt-form.ts';
 import { weightsDigest, writeCheckpoint } from './safetensors.ts';
 import type { Checkpoint, NamedTensor } from './safetensors.ts';
-import { assemblePairs, readPairs } from './preference.ts';
 import { learningRateAt } from './schedule.ts';
 import { SnapshotFolder } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
 import { startingPoint } from './start.ts';
 import { TrainStep } from './step.ts';
+import { aimOf, openData } from './training-data.ts';
 
 const PROGRESS_EVERY_MS = 400;
 
@@ -66,35 +65,6 @@ function learnedOf({ start, adapter: options, seed, outputPath }: TrainRequest, 
   };
 }
 
-/** The rows of the request's file, and batches of them by their numbers. */
-async function dataOf(
-  { dataPath, preference, chat }: TrainRequest,
-  model: Checkpoint,
-): Promise<{ rows: readonly Sized[]; assemble(taken: readonly number[]): Batch }> {
-  const form = openForm(model.tokenizer, chat);
-  const { pad } = form;
-  if (preference === undefined) {
-    const rows = await readRows(dataPath, form, model.config);
-    return {
-      rows,
-      assemble: (taken) =>
-        assemble(
-          taken.map((row) => rows[row]!),
-          pad,
-        ),
-    };
-  }
-  const pairs = await readPairs(dataPath, form, model.config);
-  return {
-    rows: pairs,
-    assemble: (taken) =>
-      assemblePairs(
-        taken.map((row) => pairs[row]!),
-        pad,
-      ),
-  };
-}
-
 /**
  * Trains and writes a checkpoint to `request.outputPath`.
  * @throws EngineError TrainingDiverged, TrainingDataInvalid, TextNotInVocabulary, CheckpointInvalid; the signal's reason.
@@ -109,7 +79,7 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
     return { weightsDigest: digest, steps: 0, resumedFrom: 0, finalLoss: null, learningRates: [], tokens: 0 };
   }
 
-  const data = await dataOf(request, model);
+  const data = await openData(request, model, control);
   const order = new BatchOrder(data.rows, schedule.batchSize * (schedule.accumulate ?? 1), seed);
   const { layout } = learned;
   const folder = request.resume === undefined ? null : new SnapshotFolder(request.resume);
@@ -125,7 +95,7 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
   // The last tenth of the steps, at least one.
   const windowStart = schedule.steps - Math.max(1, Math.floor(schedule.steps / 10));
 
-  const step = new TrainStep(layout, schedule, position, learned.frozen(), undefined, request.preference?.beta);
+  const step = new TrainStep(layout, schedule, position, learned.frozen(), undefined, aimOf(request));
   let tokens = 0;
   try {
     let reportedAt = performance.now();

@@ -29,6 +29,7 @@ interface Told {
     rows: { key: string; runId: string; status: string | null; reused: boolean }[];
     lines: StudyLine[];
     markdown: string;
+    figure: string;
     error?: { code: string; message: string };
   };
   err: string;
@@ -89,7 +90,22 @@ describe('study', () => {
     expect(shuffled?.overSeeds?.value).toBeCloseTo((shuffled?.test ?? 0) - (seedsOnly?.test ?? 0), 9);
     expect(shuffled?.note).toContain('vacuous');
     expect(untrained?.note).toBe('every evaluation repeats iteration 0 to the bit');
+    // The base, evaluated again, costs nothing; seeds alone are trained on, not sampled.
+    expect(untrained?.compute).toEqual({ sampled: 0, trained: 0, steps: 0 });
+    expect(untrained?.atEqualCost).toBe(untrained?.test);
+    expect(seedsOnly?.compute.sampled).toBe(0);
+    for (const { compute, atEqualCost } of json.lines) {
+      expect(compute.sampled > 0).toBe(compute.trained > 0 && compute !== seedsOnly?.compute);
+      expect(atEqualCost).not.toBeNull();
+    }
     const markdown = readFileSync(json.markdown, 'utf8');
+    expect(markdown).toContain('](study.svg)');
+    const figure = readFileSync(json.figure, 'utf8');
+    expect(figure).toMatch(/^<svg xmlns=[^]*<\/svg>\n$/);
+    for (const { recipe } of json.lines) {
+      expect(figure).toContain(`>${recipe}</text>`);
+      expect(figure).toContain(`<title>${recipe}, iteration ${recipe === 'star-untrained' ? 0 : 1}: `);
+    }
     for (const { recipe } of json.lines) expect(markdown).toContain(`| ${recipe} |`);
     expect(markdown).toContain('- star-shuffled-gold: vacuous');
 

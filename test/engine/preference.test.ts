@@ -53,7 +53,12 @@ function started(config: DecoderConfig, mode: 'graph' | 'eager') {
   const tensors = initialTensors(config, SEED);
   const zeros = () => new Float32Array(layout.size);
   const state = { weights: flatten(layout, tensors), first: zeros(), second: zeros() };
-  return { layout, tensors, state, step: new TrainStep(layout, schedule, state, [], mode, BETA) };
+  return {
+    layout,
+    tensors,
+    state,
+    step: new TrainStep(layout, schedule, state, [], mode, { kind: 'preference', beta: BETA }),
+  };
 }
 
 describe.each([
@@ -96,7 +101,10 @@ describe.each([
     const norm = Math.hypot(...gradient);
     const lossAt = (along: number): number => {
       const weights = state.weights.map((weight, i) => weight + (along * gradient[i]!) / norm);
-      const moved = new TrainStep(layout, schedule, { ...state, weights }, [], 'graph', BETA);
+      const moved = new TrainStep(layout, schedule, { ...state, weights }, [], 'graph', {
+        kind: 'preference',
+        beta: BETA,
+      });
       const loss = moved.run([assemblePairs(pairs, 0)], 0, 1e-3);
       moved.dispose();
       return loss;

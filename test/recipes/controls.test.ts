@@ -54,6 +54,13 @@ describe('controls', () => {
     expect({ ...stages, batch: null }).toEqual({ ...recipe('rest-em').stages, batch: null });
   });
 
+  it('shuffled-labels: of what is learnt by rewards, the rewards; seeds, which have none, are no control of it', () => {
+    const { stages } = recipe('rl-star-shuffled-labels');
+    expect(stages.samples?.with).toEqual({ labels: 'shuffled' });
+    expect({ ...stages, samples: null }).toEqual({ ...recipe('rl-star').stages, samples: null });
+    expect(controlsFor(recipe('rl-star'))).toEqual(['shuffled-gold', 'untrained', 'shuffled-labels']);
+  });
+
   it('untrained: the base is evaluated, anew', () => {
     const { stages, carry } = recipe('star-untrained');
     expect(carry.model).toBe('$base');

@@ -86,7 +86,10 @@ export function inputsOfAllKinds(): StageInput[] {
       beta2: 0.999,
       hintedSeeds: 1,
     },
-    inputs: { examples: examples[0], seeds: examples[1], from: model('base') },
+    inputs: {
+      ...{ samples: undefined, sampler: undefined, reference: undefined },
+      ...{ examples: examples[0], seeds: examples[1], from: model('base') },
+    },
   };
   const { hintedSeeds: _, ...preferring } = training.options;
   const all = [
@@ -116,6 +119,12 @@ export function inputsOfAllKinds(): StageInput[] {
     },
     training,
     { ...training, inputs: { seeds: examples[1], from: fresh() } },
+    {
+      ...training,
+      options: { ...training.options, objective: 'grpo', kl: 0.1 },
+      inputs: { samples: slice('s1'), sampler: model('m'), reference: model('base'), from: model('m') },
+    },
+    { ...common(), kind: 'reward', options: {}, inputs: { correct: slice('c1'), incorrect: slice('i1') } },
     {
       ...common(),
       kind: 'pairs',
