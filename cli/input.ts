@@ -42,6 +42,16 @@ export function seedList(text: string): number[] {
   return [...new Set(text.split(',').map((one) => integer(0)(one)))];
 }
 
+/** For commander. */
+export function decimal(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number.');
+  return value;
+}
+
+/** For commander: `0.2,0,-0.01`. */
+export const numberList = (text: string): number[] => text.split(',').map(decimal);
+
 /** For commander: `path=value`, the value as JSON, or else as the string it is. */
 export function setting(text: string, before: [string, unknown][] = []): [string, unknown][] {
   const at = text.indexOf('=');

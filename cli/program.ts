@@ -8,7 +8,7 @@ import { asCliError, CliError, EXIT } from './exit.ts';
 import { addExportVerbs } from './export-verbs.ts';
 import { addHistoryVerbs } from './history-verbs.ts';
 import type { CodecServerOptions } from './codec-server.ts';
-import { integer, runIdArgument, seedList, setting } from './input.ts';
+import { decimal, integer, numberList, runIdArgument, seedList, setting } from './input.ts';
 import type { RunOptions } from './input.ts';
 import { OUTCOMES } from './ledger.ts';
 import type { LedgerOptions } from './ledger.ts';
@@ -16,6 +16,7 @@ import type { FetchOptions } from './fetch.ts';
 import type { PromoteOptions } from './models.ts';
 import type { PaperOptions } from './paper-rows.ts';
 import type { StudyOptions } from './study.ts';
+import type { TheoryOptions } from './theory.ts';
 import { contextOf } from './parts.ts';
 import type { Context } from './parts.ts';
 import { addScheduleVerbs } from './schedule-verbs.ts';
@@ -111,6 +112,15 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     .action((recipe: string, others: string[], options: StudyOptions) =>
       act(async (context) => (await import('./study.ts')).study(context, recipe, others, options)),
     );
+  verb('theory', "RL-STaR's recursion beside a tabular loop on the same chains of states; nothing is trained")
+    .option('--states <n>', 'M', integer(2), 8)
+    .option('--deltas <d,d,…>', 'advantage over chance of each step', numberList, [0.2, 0.2, 0.2])
+    .option('--iterations <n>', 'of sampling, filtering and refitting', integer(0), 6)
+    .option('--samples <n>', 'chains a state and iteration', integer(1), 4096)
+    .option('--seeds <n>', 'so many', integer(1), 10)
+    .option('--false-accepts <share>', 'of chains with a wrong end; 1 = no filter', decimal, 0)
+    .option('--temperature <t>', 'of sampling', decimal, 1)
+    .action((options: TheoryOptions) => act(async (context) => (await import('./theory.ts')).theory(context, options)));
   verb('up', 'server, UI and worker in the foreground').action(() =>
     act(async (context) => (await import('./up.ts')).up(context)),
   );

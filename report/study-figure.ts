@@ -4,14 +4,11 @@
  */
 import type { RunDocument } from '../schemas/run.ts';
 import { compact, spentBy } from './compute.ts';
+import { framed, HEIGHT, WIDTH } from './figure-frame.ts';
 import { curves, SYMBOLS } from './plots.ts';
-import { COLOURS, drawn, paint, SERIES } from './svg.ts';
+import { drawn, SERIES } from './svg.ts';
 import type { Colour } from './svg.ts';
-import { escapeHtml } from './untrusted.ts';
 
-const [WIDTH, HEIGHT] = [760, 420];
-/** Of one line of the legend. */
-const LINE = 20;
 const MARKED = SYMBOLS.filter((symbol) => symbol !== 'none');
 
 interface Point {
@@ -60,21 +57,9 @@ export function studyFigure(title: string, methods: { recipe: string; documents:
     return `${one.recipe}, iteration ${point.n}: ${(point.test * 100).toFixed(1)}% after ${compact(point.sampled)} tokens`;
   };
   const chart = drawn('study', option, WIDTH, HEIGHT, tip);
-  const columns = 3;
-  const head = 34 + Math.ceil(shown.length / columns) * LINE;
-  const legend = shown.map(({ recipe, colour }, index) => {
-    const x = 16 + (index % columns) * ((WIDTH - 16) / columns);
-    const y = 34 + Math.floor(index / columns) * LINE;
-    return `<rect x="${x}" y="${y}" width="18" height="4" fill="${paint(colour)}"/><text x="${x + 26}" y="${y + 7}" font-size="13" fill="${COLOURS.ink[0]}">${escapeHtml(recipe)}</text>`;
-  });
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT + head}" width="${WIDTH}" height="${HEIGHT + head}" font-family="sans-serif" role="img">`,
-    `<title>${escapeHtml(title)}</title>`,
-    `<rect width="100%" height="100%" fill="${paint('surface')}"/>`,
-    `<text x="16" y="20" font-size="14" fill="${COLOURS.ink[0]}">${escapeHtml(title)}</text>`,
-    ...legend,
-    chart.replace('<svg ', `<svg y="${head}" width="${WIDTH}" height="${HEIGHT}" `),
-    '</svg>',
-    '',
-  ].join('\n');
+  return framed(
+    title,
+    shown.map(({ recipe, colour }) => ({ name: recipe, colour })),
+    chart,
+  );
 }

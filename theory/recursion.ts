@@ -78,9 +78,12 @@ function checked({ states, deltas, iterations, falseAccepts = 0, temperature = 1
   if (deltas.length === 0) throw new RangeError('deltas is empty; a chain has at least one step');
   for (const delta of deltas)
     if (!(delta >= -1 / (states - 1) && delta <= 1))
-      throw new RangeError(`a delta is ${delta}; with ${states} states it lies in ${(-1 / (states - 1)).toFixed(4)} … 1`);
+      throw new RangeError(
+        `a delta is ${delta}; with ${states} states it lies in ${(-1 / (states - 1)).toFixed(4)} … 1`,
+      );
   if (!Number.isInteger(iterations) || iterations < 0) throw new RangeError(`iterations is ${iterations}`);
-  if (!(falseAccepts >= 0 && falseAccepts <= 1)) throw new RangeError(`falseAccepts is ${falseAccepts}, a share from 0 to 1`);
+  if (!(falseAccepts >= 0 && falseAccepts <= 1))
+    throw new RangeError(`falseAccepts is ${falseAccepts}, a share from 0 to 1`);
   if (!(temperature > 0)) throw new RangeError(`temperature is ${temperature}; it is above 0`);
 }
 

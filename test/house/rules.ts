@@ -56,6 +56,7 @@ export const rules: Record<string, Rule> = {
     why: 'activities get engines and stores handed in; they know the interfaces only',
   },
   connection: { from: [config], why: 'how the server is reached and what it may read is known in one place' },
+  theory: { from: [], why: 'pure arithmetic on chains of states' },
   report: { from: ['schemas', 'store'], why: 'a report is made from the archive, without a server' },
   cli: {
     // The archive is a store; a plan (--dry-run, bad input told before anything starts) is what `resolve` would make of it;
@@ -66,6 +67,7 @@ export const rules: Record<string, Rule> = {
       'report',
       'store',
       'tasks',
+      'theory',
       'engine/models.ts',
       'engine/tfjs/export.ts',
       'engine/hub',
