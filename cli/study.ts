@@ -8,9 +8,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Table from 'cli-table3';
+import { controlTextOf } from '../recipes/control-texts.ts';
 import { controlsFor } from '../recipes/controls.ts';
 import { studyFigure } from '../report/study-figure.ts';
-import { studyCells, studyHead, studyLines, studyMarkdown } from '../report/study.ts';
+import { studyMarkdown } from '../report/study-markdown.ts';
+import { studyCells, studyHead, studyLines } from '../report/study.ts';
 import type { Studied, StudyLine } from '../report/study.ts';
 import type { Recipe } from '../schemas/recipe.ts';
 import { taskById } from '../tasks/index.ts';
@@ -114,7 +116,7 @@ export async function study(
   const documentsOf = (recipe: string) => runs.filter((run) => run.recipe === recipe).map(({ document }) => document);
   const methods = lines.map(({ recipe }) => ({ recipe, documents: documentsOf(recipe) }));
   writeFileSync(figure, studyFigure(`${title}: test accuracy by tokens sampled`, methods));
-  writeFileSync(file, studyMarkdown(title, lines, about, path.basename(figure)));
+  writeFileSync(file, studyMarkdown(title, lines, about, { figure: path.basename(figure), textOf: controlTextOf }));
   if (terminal.json) terminal.document(said(lines, file, figure));
   else {
     const table = new Table({ head: studyHead(recipeId), style: { head: [], border: [] } });

@@ -129,10 +129,10 @@ export function studyLines(runs: Studied[], smallest: number): StudyLine[] {
   });
 }
 
-const points = (share: number): string => `${share < 0 ? '−' : '+'}${(Math.abs(share) * 100).toFixed(1)}`;
+export const points = (share: number): string => `${share < 0 ? '−' : '+'}${(Math.abs(share) * 100).toFixed(1)}`;
 
-const percent = (share: number | null): string => (share === null ? '–' : (share * 100).toFixed(1));
-const shownDifference = (of: Pooled | null): string =>
+export const percent = (share: number | null): string => (share === null ? '–' : (share * 100).toFixed(1));
+export const shownDifference = (of: Pooled | null): string =>
   of ? `${points(of.value)} (${points(of.low)} to ${points(of.high)})` : '–';
 
 /** The line's cells as they are shown, in the order of `studyHead`. */
@@ -154,22 +154,3 @@ export const studyHead = (method: string): string[] => [
   ...[`${method} less it, 95%`, 'by seed', 'verdict', 'it less seeds-only, 95%'],
   ...['tokens sampled', 'trained', 'steps', 'test % at equal cost'],
 ];
-
-/** `figure`: a file beside it. */
-export function studyMarkdown(title: string, lines: StudyLine[], about: string[], figure?: string): string {
-  const row = (cells: string[]) => `| ${cells.join(' | ')} |`;
-  const head = studyHead(lines[0]?.recipe ?? '');
-  const notes = lines.flatMap(({ recipe, note }) => (note === null ? [] : [`- ${recipe}: ${note}`]));
-  return [
-    `# ${title}`,
-    '',
-    row(head),
-    row(head.map(() => '---')),
-    ...lines.map((line) => row(studyCells(line))),
-    '',
-    ...(figure === undefined ? [] : [`![Test accuracy against tokens sampled](${figure})`, '']),
-    ...about,
-    ...(notes.length > 0 ? ['', ...notes] : []),
-    '',
-  ].join('\n');
-}

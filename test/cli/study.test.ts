@@ -107,7 +107,10 @@ describe('study', () => {
       expect(figure).toContain(`<title>${recipe}, iteration ${recipe === 'star-untrained' ? 0 : 1}: `);
     }
     for (const { recipe } of json.lines) expect(markdown).toContain(`| ${recipe} |`);
-    expect(markdown).toContain('- star-shuffled-gold: vacuous');
+    for (const { recipe } of json.lines) expect(markdown).toContain(`\n## ${recipe}\n`);
+    expect(markdown).toContain('Taken away: rows of its own');
+    expect(markdown).toContain('> vacuous: trained on at most');
+    expect(markdown).toMatch(/star less it: .* points, by seed .*: \*\*(supported|refuted|inconclusive)\*\*/);
 
     const again = await study(...words);
     expect(again.code, again.err).toBe(0);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { CONTROL_TEXTS, controlTextOf } from '../../recipes/control-texts.ts';
 import { CONTROLS, controlOf, controlsFor } from '../../recipes/controls.ts';
 import { controlIds, recipeById, recipeIds } from '../../recipes/index.ts';
 import { checkRecipe, Recipe, stageOrder } from '../../schemas/recipe.ts';
@@ -13,6 +14,12 @@ describe('controls', () => {
     }
     expect(controlIds()).toHaveLength(new Set(controlIds()).size);
     expect(controlIds().length).toBeGreaterThan(recipeIds().length);
+  });
+
+  it('are described, each of them', () => {
+    expect(Object.keys(CONTROL_TEXTS).sort()).toEqual([...CONTROLS].sort());
+    for (const id of controlIds()) expect(controlTextOf(id), id).toBeDefined();
+    expect(controlTextOf('star')).toBeUndefined();
   });
 
   it('change wires and options alone: what both have keeps its steps, schedule and stop rule', () => {
