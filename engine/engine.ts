@@ -93,6 +93,11 @@ export interface PreferenceRow {
   rejected: Preferred;
 }
 
+/** One training row where `reward` is asked for. */
+export interface LabelledRow extends TrainRow {
+  correct: boolean;
+}
+
 export interface ScoreRequest {
   model: LocalCheckpoint;
   rows: TrainRow[];
@@ -104,13 +109,18 @@ export type TrainStart =
 
 export interface TrainRequest {
   start: TrainStart;
-  /** JSONL of TrainRow; of PreferenceRow with `preference`. */
+  /** JSONL of TrainRow; of PreferenceRow with `preference`, of LabelledRow with `reward`. */
   dataPath: string;
   /**
    * Direct preference optimization (Rafailov et al., arXiv:2305.18290) in the place of the likelihood of completions: the loss of a
    * pair is −log σ(β·[(log π(y⁺) − log ref(y⁺)) − (log π(y⁻) − log ref(y⁻))]), of a step the mean over its pairs.
    */
   preference?: { beta: number };
+  /**
+   * An outcome reward model (Cobbe et al., arXiv:2110.14168) in the place of the likelihood: a linear head over the last token's
+   * hidden state, zero at first and part of the checkpoint; its loss is the binary cross-entropy of a row's label.
+   */
+  reward?: true;
   schedule: TrainSchedule;
   /** Prompts are the user's messages and completions the answers of a chat in the model's own template. Absent: the text as it is. */
   chat?: boolean;
@@ -129,7 +139,7 @@ export interface TrainResult {
   steps: number;
   /** Step at which this call began (0 = from the start): how much a resume saved. */
   resumedFrom: number;
-  /** Mean loss per completion token (per pair with `preference`) over the last tenth of the steps; null when steps = 0. */
+  /** Mean loss per completion token (per pair with `preference`, per row with `reward`) over the last tenth of the steps; null when steps = 0. */
   finalLoss: number | null;
   /** The learning rate really used at each step: invariant I8. */
   learningRates: number[];
@@ -161,7 +171,8 @@ export interface Engine {
   train(request: TrainRequest, control?: EngineControl): Promise<TrainResult>;
   /**
    * Log-probability (natural, ≤ 0) of each row's completion behind its prompt: summed over the completion's tokens, its end
-   * token included. A row's number depends on that row alone, as its tokens do. Absent: the engine cannot.
+   * token included. Of a model trained with `reward`: the log-odds that the row is right, by its head. A row's number depends on
+   * that row alone, as its tokens do. Absent: the engine cannot.
    */
   score?(request: ScoreRequest, control?: EngineControl): Promise<number[]>;
   close(): Promise<void>;

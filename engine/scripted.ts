@@ -134,7 +134,8 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
         report(control, step, schedule.steps);
       }
       const adapter = request.adapter === undefined ? [] : [JSON.stringify(AdapterOptions.parse(request.adapter))];
-      const aim = request.preference === undefined ? [] : [JSON.stringify(request.preference)];
+      const { preference, reward } = request;
+      const aim = preference ? [JSON.stringify(preference)] : reward ? ['reward'] : [];
       const hash = hashOf(origin, data, JSON.stringify(Object.entries(schedule).sort()), seed, ...adapter, ...aim);
       const weights = { name: 'scripted', shape: [hash.length], data: Float32Array.from(hash) };
       await writeSafetensors(request.outputPath, metadata, [weights]);

@@ -98,10 +98,10 @@ type Run = (args: string[], onLine: (line: string) => void, signal?: AbortSignal
 async function train(run: Run, name: string, request: TrainRequest, control: EngineControl = {}): Promise<TrainResult> {
   control.signal?.throwIfAborted();
   const { schedule, outputPath } = request;
-  if (request.preference)
+  if (request.preference || request.reward)
     throw new EngineError(
       'TrainingDataInvalid',
-      `engine ${name} learns completions, not preferences; give the run an engine that trains with tfjs`,
+      `engine ${name} learns completions, not preferences or rewards; give the run an engine that trains with tfjs`,
     );
   const model = await startingPoint(request);
   const folder = `${outputPath}.work`;

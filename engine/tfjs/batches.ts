@@ -160,11 +160,13 @@ export interface Batch {
   targets: Int32Array;
   /** Tokens that are read and are not padding. */
   tokens: number;
+  /** The rows are labelled (reward.ts): positions are their last tokens, targets 1 where they are right, else 0. */
+  labelled?: true;
   /** Where the rows are pairs (preference.ts): chosen, rejected, chosen, … */
   pairs?: PairInputs;
 }
 
-/** The loss of a step is the mean over so many of these: predicted tokens, or pairs. */
+/** The loss of a step is the mean over so many of these: predicted tokens, labels, or pairs. */
 export const countOf = ({ targets, pairs }: Batch): number => (pairs ? pairs.count : targets.length);
 
 /**

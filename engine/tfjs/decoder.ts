@@ -97,7 +97,7 @@ export class Decoder {
       results.push(this.#passes.run(cache, ids, wanted));
     }
     if (results.length === 1) return { cache: caches[0]!, result: results[0]! };
-    const result = wanted === 'logits' ? this.kernels.concat(results) : this.kernels.concatInts(results);
+    const result = wanted === 'best' ? this.kernels.concatInts(results) : this.kernels.concat(results);
     this.kernels.release(result);
     free(...results);
     return { cache: Cache.join(this.kernels, caches), result };
@@ -128,9 +128,28 @@ export class Decoder {
     }
   }
 
-  /** How many rows `costs` takes: of their padded length alone, as in a prefill. */
+  /**
+   * What a reward model's head gives behind each row's last token. Its products are added up here, in float64 and in their order.
+   * @param rows ids of as many rows as `scoredAtOnce(padded)`, each of at most `padded`; an empty one stands for an unused slot.
+   * @returns [rows]
+   */
+  rewards(rows: readonly (readonly number[])[], padded: number, padId: number): Float64Array {
+    const { weights, bias } = this.#weights.reward!;
+    const { cache, result } = this.prefill(rows, padded, padId, 'normed');
+    cache.close();
+    const normed = read(result) as Float32Array;
+    const found = Float64Array.from(rows, (_, row) => {
+      let sum = bias;
+      for (const [i, weight] of weights.entries()) sum += weight * normed[row * weights.length + i]!;
+      return sum;
+    });
+    free(result);
+    return found;
+  }
+
+  /** How many rows `costs`, of a reward model `rewards`, takes: of their padded length alone, as in a prefill. */
   scoredAtOnce(padded: number): number {
-    return this.#pieceOf(padded, 0, this.config.vocabSize);
+    return this.#pieceOf(padded, 0, this.config.rewardHead ? 0 : this.config.vocabSize);
   }
 
   /**

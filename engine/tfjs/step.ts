@@ -67,6 +67,8 @@ interface Part {
   pieces: number;
   /** β of the preference objective, where the batches are pairs. */
   beta?: number;
+  /** The batches are labelled: the reward head is the last layer. */
+  reward: boolean;
 }
 
 /** [weights, first, second, loss], or [sum of gradients, loss]. `frozen`: by name, where only an adapter learns. */
@@ -76,12 +78,12 @@ function program<V>(
   schedule: TrainSchedule,
   inputs: StepInputs<V>,
   frozen: ReadonlyMap<string, V>,
-  { continues, moves, pieces, beta }: Part,
+  { continues, moves, pieces, beta, reward }: Part,
 ): V[] {
   const { adapter } = layout;
   const learner =
     adapter === undefined
-      ? new FullLearner(k, layout, inputs.weights)
+      ? new FullLearner(k, layout, inputs.weights, reward)
       : new AdapterLearner(k, { ...layout, adapter }, inputs.weights, frozen);
   const { pairs } = inputs;
   const objective = pairs === undefined || beta === undefined ? undefined : preference(k, pairs, beta);
@@ -172,7 +174,7 @@ export class TrainStep {
     };
   }
 
-  /** Trains on the batches as if they were one; gives the loss summed over their predicted tokens, or pairs. */
+  /** Trains on the batches as if they were one; gives the loss summed over their predicted tokens, labels or pairs. */
   run(batches: readonly Batch[], step: number, learningRate: number): number {
     const count = batches.reduce((sum, batch) => sum + countOf(batch), 0);
     const numbers = stepScalars(this.schedule, step, learningRate, Math.max(1, count));
@@ -234,6 +236,7 @@ export class TrainStep {
       moves,
       pieces: shapes.pieces.length,
       ...(beta !== undefined && { beta }),
+      reward: batch.labelled === true,
     };
     if (this.mode === 'eager') return program(this.#kernels, this.layout, this.schedule, inputs, this.#frozen, part);
     const fed = [...INPUTS.map((name) => inputs[name]), ...(sum === undefined ? [] : [sum]), ...this.#frozen.values()];

@@ -5,7 +5,7 @@
  *
  * Deterministic: the same request gives the same bytes at one fingerprint, killed and resumed or not, with snapshots or
  * without. The loss is Σ cross-entropy over the completion tokens of an optimizer batch / their number; with `preference`, Σ over
- * its pairs / theirs (preference.ts).
+ * its pairs / theirs (preference.ts); with `reward`, Σ over the labels of its rows / theirs (reward.ts).
  */
 import { setImmediate } from 'node:timers/promises';
 import { EngineError } from '../engine.ts';
@@ -21,6 +21,7 @@ import { openForm } from './prompt-form.ts';
 import { weightsDigest, writeCheckpoint } from './safetensors.ts';
 import type { Checkpoint, NamedTensor } from './safetensors.ts';
 import { assemblePairs, readPairs } from './preference.ts';
+import { assembleLabelled, readLabelled, withRewardHead } from './reward.ts';
 import { learningRateAt } from './schedule.ts';
 import { SnapshotFolder } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -38,14 +39,17 @@ interface Learned {
   write(tensors: Map<string, NamedTensor>): Promise<string>;
 }
 
-function learnedOf({ start, adapter: options, seed, outputPath }: TrainRequest, model: Checkpoint): Learned {
+function learnedOf(request: TrainRequest, model: Checkpoint): Learned {
+  const { start, adapter: options, seed, outputPath } = request;
+  const reward = request.reward === true;
   if (options === undefined) {
+    const learning = reward ? withRewardHead(model) : model;
     return {
-      layout: parameterLayout(model.config),
-      initial: model.tensors,
+      layout: parameterLayout(learning.config),
+      initial: learning.tensors,
       frozen: () => [],
       async write(tensors) {
-        await writeCheckpoint(outputPath, { ...model, tensors });
+        await writeCheckpoint(outputPath, { ...learning, tensors });
         return weightsDigest(tensors.values());
       },
     };
@@ -57,10 +61,10 @@ function learnedOf({ start, adapter: options, seed, outputPath }: TrainRequest, 
       `an adapter rests on a whole checkpoint, not on ${what}; start from the base`,
     );
   }
-  const layout = adapterLayout(model.config, options);
+  const layout = adapterLayout(model.config, options, reward);
   return {
     layout,
-    initial: initialAdapter(model.config, options, seed),
+    initial: initialAdapter(model.config, options, seed, reward),
     frozen: () => frozenBlocks(layout, model.tensors),
     write: (tensors) => writeAdapter(outputPath, { options, base: model, tensors }),
   };
@@ -68,31 +72,22 @@ function learnedOf({ start, adapter: options, seed, outputPath }: TrainRequest, 
 
 /** The rows of the request's file, and batches of them by their numbers. */
 async function dataOf(
-  { dataPath, preference, chat }: TrainRequest,
+  { dataPath, preference, reward, chat }: TrainRequest,
   model: Checkpoint,
 ): Promise<{ rows: readonly Sized[]; assemble(taken: readonly number[]): Batch }> {
   const form = openForm(model.tokenizer, chat);
   const { pad } = form;
-  if (preference === undefined) {
-    const rows = await readRows(dataPath, form, model.config);
-    return {
-      rows,
-      assemble: (taken) =>
-        assemble(
-          taken.map((row) => rows[row]!),
-          pad,
-        ),
-    };
-  }
-  const pairs = await readPairs(dataPath, form, model.config);
-  return {
-    rows: pairs,
-    assemble: (taken) =>
-      assemblePairs(
-        taken.map((row) => pairs[row]!),
+  const of = <R extends Sized>(rows: readonly R[], made: (rows: readonly R[], pad: number) => Batch) => ({
+    rows,
+    assemble: (taken: readonly number[]) =>
+      made(
+        taken.map((row) => rows[row]!),
         pad,
       ),
-  };
+  });
+  if (preference !== undefined) return of(await readPairs(dataPath, form, model.config), assemblePairs);
+  if (reward) return of(await readLabelled(dataPath, form, model.config), assembleLabelled);
+  return of(await readRows(dataPath, form, model.config), assemble);
 }
 
 /**
