@@ -8,6 +8,7 @@ import { evaluate } from './evaluate.ts';
 import { fineTune } from './fine-tune.ts';
 import { fork } from './fork.ts';
 import { gather } from './gather.ts';
+import { hard } from './hard.ts';
 import { gate, gateQueue, nightFailed } from './gate.ts';
 import { generate } from './generate.ts';
 import { beating } from './heartbeat.ts';
@@ -22,6 +23,7 @@ import { rationalize } from './rationalize.ts';
 import { recall } from './recall.ts';
 import { repair } from './repair.ts';
 import { resolve } from './resolve.ts';
+import { reward } from './reward.ts';
 import { seal } from './seal.ts';
 import { select } from './select.ts';
 import { unfiltered } from './unfiltered.ts';
@@ -35,6 +37,7 @@ export function createActivities(deps: Dependencies) {
     generate: generate(deps),
     rationalize: rationalize(deps),
     verify: verify(deps),
+    hard: hard(deps),
     select: select(deps),
     gather: gather(deps),
     unfiltered: unfiltered(deps),
@@ -43,6 +46,7 @@ export function createActivities(deps: Dependencies) {
     'fine-tune': fineTune(deps),
     pairs: pairs(deps),
     prefer: prefer(deps),
+    reward: reward(deps),
     rank: rank(deps),
     evaluate: evaluate(deps),
   };

@@ -24,7 +24,7 @@ import type { Filled } from './options.ts';
 import { snapshotDataset } from './dataset.ts';
 import { snapshotProblems, taskOfRun } from './problem-source.ts';
 import { seedOf } from './seed.ts';
-import { noScores } from './score.ts';
+import { noScores, SCORING } from './score.ts';
 import { implementationOf } from './shard.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
 
@@ -218,7 +218,7 @@ export const resolve =
         await modelOf(deps, input),
       );
       const chosen = deps.engine(engine) as NonNullable<ReturnType<Dependencies['engine']>>;
-      const scoring = Object.entries(filled.recipe.stages).filter(([, { use }]) => use === 'prefer' || use === 'rank');
+      const scoring = Object.entries(filled.recipe.stages).filter(([, { use }]) => SCORING.has(use));
       if (scoring[0] && !chosen.score)
         throw invalidInput([
           {

@@ -1,6 +1,7 @@
-/** Log-probabilities of completions under a model, for the stages that need them; equal rows are computed once. */
+/** Scores of completions under a model, log-probabilities or rewards, for the stages that need them; equal rows are computed once. */
 import type { EngineControl, TrainRow } from '../engine/engine.ts';
 import type { Model } from '../schemas/checkpoint.ts';
+import type { StageKind } from '../schemas/stage.ts';
 import type { Dependencies } from './dependencies.ts';
 import { failure } from './failures.ts';
 import { openModel } from './sample.ts';
@@ -24,6 +25,8 @@ export async function scoreRows(
   return rows.map((row) => scores.get(keyOf(row)) as number);
 }
 
+/** Kinds that need an engine which scores, or trains what will score. */
+export const SCORING: ReadonlySet<StageKind> = new Set<StageKind>(['prefer', 'reward', 'rank']);
 export const noScores = (engine: string): string => `engine ${engine} gives no log-probabilities of given completions`;
 
 type ScoringShard = Pick<ShardWork<'prefer' | 'rank'>, 'engine' | 'busy'> & {

@@ -1,4 +1,4 @@
-/** One training on an engine, for fine-tune and prefer: rows to a file, a schedule of the options, the checkpoint to the store. */
+/** One training on an engine, for fine-tune, prefer and reward: rows to a file, a schedule of the options, the checkpoint to the store. */
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { TrainRequest } from '../engine/engine.ts';
@@ -43,13 +43,14 @@ export interface Training {
   /** The engine's training rows, batch by batch. */
   rows: AsyncIterable<object[]>;
   preference?: TrainRequest['preference'];
+  reward?: TrainRequest['reward'];
   chat?: TrainRequest['chat'];
 }
 
 /** Trains, with snapshots; the same shard begun again goes on from them. */
 export async function trainOn(
-  { deps, input, engine, control, busy }: ShardWork<'fine-tune'> | ShardWork<'prefer'>,
-  { from, options, rows, preference, chat }: Training,
+  { deps, input, engine, control, busy }: ShardWork<'fine-tune'> | ShardWork<'prefer'> | ShardWork<'reward'>,
+  { from, options, rows, preference, reward, chat }: Training,
 ): Promise<{ model: Model; tokens: number; rows: number; steps: number }> {
   const { store } = deps;
   const { iteration, run } = input;
@@ -85,6 +86,7 @@ export async function trainOn(
         start,
         dataPath,
         ...(preference && { preference }),
+        ...(reward && { reward }),
         ...(chat && { chat }),
         schedule: scheduleOf(options, iteration),
         ...(options.adapter && { adapter: options.adapter }),

@@ -10,7 +10,7 @@
  * | seeds-only    | rows of its own: the seed rationales alone            | is it more steps on what it was given?             |
  * | hint-only     | free samples: every rationale is made with the answer | does it learn to solve, or to explain?             |
  * | untrained     | training: the base is evaluated again                 | does the evaluation say the same twice?            |
- * | shuffled-labels | right and wrong of a problem's rationales, in pairs | is it what is right, or any preference?            |
+ * | shuffled-labels | which of a problem's rationales are right, for a verifier | is it what is right, or any preference?        |
  *
  * Steps, batch and schedule stay those of the recipe. Pure; sources: arXiv:2203.14465 §3 and §5 (what the filter and the hint are for).
  */
@@ -80,24 +80,27 @@ const CHANGES: Record<string, Change> = {
     const evaluated = withOptions(rewired(stages, base), 'evaluate', { again: 1 });
     return { stages: evaluated, carry: { ...carry, model: base(carry.model) } };
   },
-  'shuffled-labels': (stages) => ({ stages: withOptions(stages, 'pairs', { labels: 'shuffled' }) }),
+  'shuffled-labels': (stages) => {
+    const options = { labels: 'shuffled' };
+    return { stages: withOptions(withOptions(stages, 'pairs', options), 'reward', options) };
+  },
 };
 
 export const CONTROLS: readonly string[] = Object.keys(CHANGES);
 
-/** What a recipe must have for a control to say something. */
-const NEEDS: Record<string, string[]> = {
-  unfiltered: ['select'],
-  'shuffled-gold': ['draw', 'verify'],
-  'seeds-only': ['fine-tune'],
-  'hint-only': ['rationalize'],
-  untrained: ['fine-tune'],
-  'shuffled-labels': ['pairs'],
+/** What a recipe must have for a control to say something: of each, one of the kinds. */
+const NEEDS: Record<string, string[][]> = {
+  unfiltered: [['select']],
+  'shuffled-gold': [['draw'], ['verify']],
+  'seeds-only': [['fine-tune']],
+  'hint-only': [['rationalize']],
+  untrained: [['fine-tune']],
+  'shuffled-labels': [['pairs', 'reward']],
 };
 
 /** Controls that mean something for this recipe. */
 export const controlsFor = (recipe: Recipe): string[] =>
-  CONTROLS.filter((name) => NEEDS[name]?.every((kind) => namesOf(recipe.stages, kind).length > 0));
+  CONTROLS.filter((name) => NEEDS[name]?.every((kinds) => namesOf(recipe.stages, ...kinds).length > 0));
 
 /** The control's recipe; stages that nothing reads any more are gone from it. Throws Error where `controlsFor` does not name it. */
 export function controlOf(recipe: Recipe, name: string): Recipe {

@@ -7,9 +7,10 @@ import type { ArtifactRef } from './artifact.ts';
 import type { Model } from './checkpoint.ts';
 import type { Comparison } from './comparison.ts';
 import type { RunContext } from './run-context.ts';
-import { EvaluationPrompt, keptOptions, pairOptions, preferenceOptions } from './stage-options.ts';
-import { rankOptions, samplingOptions, trainingOptions } from './stage-options.ts';
+import { EvaluationPrompt, hardOptions, keptOptions, pairOptions, preferenceOptions } from './stage-options.ts';
+import { rankOptions, rewardOptions, roundOptions, trainingOptions } from './stage-options.ts';
 import type { FreshModel, PretrainedModel, ScoreShard, Slice } from './port-values.ts';
+import type { StageCounts } from './stage-counts.ts';
 
 /** What may flow through a port. A judged row's type is its verdict, so only right rationales can reach training. */
 export const PortType = z.enum([
@@ -67,6 +68,12 @@ interface StageRow {
   options: z.ZodObject;
 }
 
+/** The judged rationales of any number of stages. */
+const labelled = {
+  correct: { type: 'correct', many: true },
+  incorrect: { type: 'incorrect', many: true },
+} as const;
+
 export const STAGES = {
   draw: {
     version: 1,
@@ -88,7 +95,7 @@ export const STAGES = {
     main: 'rationales',
     shardBy: ['problems'],
     queue: 'sample',
-    options: z.strictObject(samplingOptions),
+    options: z.strictObject(roundOptions),
   },
   rationalize: {
     version: 1,
@@ -97,7 +104,7 @@ export const STAGES = {
     main: 'rationales',
     shardBy: ['problems'],
     queue: 'sample',
-    options: z.strictObject(samplingOptions),
+    options: z.strictObject(roundOptions),
   },
   verify: {
     version: 1,
@@ -112,6 +119,14 @@ export const STAGES = {
       /** Judgements that failed are tried this often in all before they are set aside as unjudged. */
       tries: z.int().min(1).max(10).default(2),
     }),
+  },
+  hard: {
+    version: 1,
+    inputs: labelled,
+    outputs: { problems: 'problems' },
+    main: 'problems',
+    queue: 'control',
+    options: z.strictObject(hardOptions),
   },
   select: {
     version: 1,
@@ -168,11 +183,7 @@ export const STAGES = {
   },
   pairs: {
     version: 1,
-    inputs: {
-      correct: { type: 'correct', many: true },
-      incorrect: { type: 'incorrect', many: true },
-      earlier: { type: 'pairs', optional: true },
-    },
+    inputs: { ...labelled, earlier: { type: 'pairs', optional: true } },
     outputs: { pairs: 'pairs' },
     main: 'pairs',
     queue: 'control',
@@ -186,6 +197,15 @@ export const STAGES = {
     needsJudgements: true,
     queue: 'train',
     options: z.strictObject(preferenceOptions),
+  },
+  reward: {
+    version: 1,
+    inputs: { ...labelled, from: { type: 'model' } },
+    outputs: { model: 'model' },
+    main: 'model',
+    needsJudgements: true,
+    queue: 'train',
+    options: z.strictObject(rewardOptions),
   },
   rank: {
     version: 1,
@@ -239,10 +259,6 @@ export type StageOutputs<K extends StageKind> = {
     : never;
 };
 
-/** Shards of a stage: answered by the memo, and done. */
-export const StageCounts = z.strictObject({ reused: z.int().nonnegative(), redone: z.int().nonnegative() });
-export type StageCounts = z.infer<typeof StageCounts>;
-
 /** What one activity gets: one shard of one stage. */
 export interface StageInput<K extends StageKind = StageKind> {
   run: RunContext;
@@ -278,14 +294,4 @@ export interface StageOutput<K extends StageKind = StageKind> {
   joined?: StageCounts;
   /** Of a fresh replay: held against the memo's record of this shard, or of those joined here. */
   compared?: Comparison;
-}
-
-/** Shards by whether the memo had them, those that a fan-out has joined into one output among them. Pure. */
-export function countShards(outputs: Pick<StageOutput, 'reused' | 'joined'>[]): StageCounts {
-  const counts = { reused: 0, redone: 0 };
-  for (const { reused, joined } of outputs) {
-    counts.reused += joined?.reused ?? Number(reused);
-    counts.redone += joined?.redone ?? Number(!reused);
-  }
-  return counts;
 }

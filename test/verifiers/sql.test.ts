@@ -1,6 +1,6 @@
 /** What counts as the same result, what is told of another one, and whose fault it is when nothing can be judged. */
 import { describe, expect, it } from 'vitest';
-import { judgeSql } from '../../verifiers/sql.ts';
+import { judgeSql, sqlResult } from '../../verifiers/sql.ts';
 import { instanceOf } from '../../verifiers/sql-instances.ts';
 import { isOrdered, forQuery } from '../../verifiers/sql-schema.ts';
 import { written } from '../../verifiers/sqlite.ts';
@@ -105,5 +105,27 @@ describe('the SQL verifier', () => {
     expect(written(-0)).toBe(written(0));
     expect(written(9007199254740993n)).not.toBe(written(9007199254740992n));
     expect(new Set([written(null), written('NULL'), written(''), written(0), written('0')]).size).toBe(5);
+  });
+});
+
+describe('a vote', () => {
+  const vote = (answer: string | null) => sqlResult({ schema: pets, answer });
+
+  it('is one for queries that give the same, whatever they are called and however they are written', async () => {
+    const one = await vote(GOLD);
+    expect(one).toMatch(/^[0-9a-f]{16}$/);
+    expect(await vote('select p.NAME as who from PET p where not p.Age <= 3')).toBe(one);
+    expect(await vote(`${GOLD}; -- done`)).toBe(one);
+  });
+
+  it('is another for other rows, another order where one is asked for, another number of columns', async () => {
+    const votes = [GOLD, 'SELECT name FROM pet WHERE age >= 3', `${GOLD} ORDER BY name`, `${GOLD} ORDER BY name DESC`];
+    const found = await Promise.all([...votes, 'SELECT name, age FROM pet WHERE age > 3'].map(vote));
+    expect(new Set(found).size).toBe(5);
+  });
+
+  it('is none without a query that runs', async () => {
+    for (const answer of [null, 'SELECT', 'SELECT nose FROM pet', 'DELETE FROM pet'])
+      expect(await vote(answer)).toBeNull();
   });
 });
