@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { judgeSql, sqlResult } from '../../verifiers/sql.ts';
 import { instanceOf } from '../../verifiers/sql-instances.ts';
-import { isOrdered, forQuery } from '../../verifiers/sql-schema.ts';
+import { isOrdered, forQuery, SqlSchema } from '../../verifiers/sql-schema.ts';
 import { written } from '../../verifiers/sqlite.ts';
 import { GOLD, pets } from './sql-pets.ts';
 
@@ -127,5 +127,35 @@ describe('a vote', () => {
   it('is none without a query that runs', async () => {
     for (const answer of [null, 'SELECT', 'SELECT nose FROM pet', 'DELETE FROM pet'])
       expect(await vote(answer)).toBeNull();
+  });
+});
+
+describe('what a query asks of its databases', () => {
+  const cars = SqlSchema.parse({
+    tables: [
+      {
+        name: 'car',
+        columns: [
+          { name: 'id', type: 'integer' },
+          { name: 'power', type: 'text' },
+          { name: 'year', type: 'integer' },
+        ],
+        key: ['id'],
+      },
+    ],
+  });
+  const judged = (gold: string, answer: string) => judgeSql({ schema: forQuery(cars, gold), gold, answer });
+
+  it('is numbers in text that is added up: the mean is not the sum nor the largest', async () => {
+    const gold = 'SELECT avg(power) FROM car WHERE year > 3';
+    for (const name of ['sum', 'max', 'min', 'count'])
+      expect((await judged(gold, gold.replace('avg', name))).verdict, name).toBe('incorrect');
+    expect(await judged(gold, 'SELECT sum(power) / count(power) FROM car WHERE year > 3')).toEqual(CORRECT);
+  });
+
+  it('is several rows of what it groups by, called a key or not; elsewhere a key stays one', async () => {
+    const gold = 'SELECT id, max(year) FROM car GROUP BY id';
+    expect((await judged(gold, gold.replace('max', 'min'))).verdict).toBe('incorrect');
+    expect(forQuery(cars, 'SELECT id, max(year) FROM car').tables[0]?.key).toEqual(['id']);
   });
 });
