@@ -12,7 +12,7 @@ import { pooled, verdictOn } from '../report/pooled.ts';
 import { bestOfK } from '../schemas/best-of-k.ts';
 import type { BestOfK, Candidate } from '../schemas/best-of-k.ts';
 import { RankedRow } from '../schemas/ranking.ts';
-import type { IterationRecord} from '../schemas/run.ts';
+import type { IterationRecord } from '../schemas/run.ts';
 import { RunDocument } from '../schemas/run.ts';
 import { createLocalStore } from '../store/local.ts';
 import { readRows } from '../store/rows.ts';
