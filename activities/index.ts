@@ -23,7 +23,7 @@ import { rationalize } from './rationalize.ts';
 import { recall } from './recall.ts';
 import { repair } from './repair.ts';
 import { resolve } from './resolve.ts';
-import { reward } from './reward.ts';
+import { rewardModel } from './reward-model.ts';
 import { seal } from './seal.ts';
 import { select } from './select.ts';
 import { unfiltered } from './unfiltered.ts';
@@ -46,7 +46,7 @@ export function createActivities(deps: Dependencies) {
     'fine-tune': fineTune(deps),
     pairs: pairs(deps),
     prefer: prefer(deps),
-    reward: reward(deps),
+    'reward-model': rewardModel(deps),
     rank: rank(deps),
     evaluate: evaluate(deps),
   };

@@ -5,7 +5,7 @@
  *   best: { use: 'rank', in: { model: 'next', verifier: 'verifier', test: '$test' }, with: { samples: 16 } }
  *
  * Ranked behind the plain prompt that the verifier was trained with: by V(y|x), as in V-STaR (arXiv:2402.06457 §3.3), or by the
- * reward of a model that `reward` has trained. Votes are for what the task holds equal (`vote`), else for the answer's text.
+ * reward of a model that `reward-model` has trained. Votes are for what the task holds equal (`vote`), else for the answer's text.
  */
 import type { Candidate } from '../schemas/best-of-k.ts';
 import { Problem } from '../schemas/problem.ts';

@@ -26,7 +26,7 @@ export async function scoreRows(
 }
 
 /** Kinds that need an engine which scores, or trains what will score. */
-export const SCORING: ReadonlySet<StageKind> = new Set<StageKind>(['prefer', 'reward', 'rank']);
+export const SCORING: ReadonlySet<StageKind> = new Set<StageKind>(['prefer', 'reward-model', 'rank']);
 export const noScores = (engine: string): string => `engine ${engine} gives no log-probabilities of given completions`;
 
 type ScoringShard = Pick<ShardWork<'prefer' | 'rank'>, 'engine' | 'busy'> & {

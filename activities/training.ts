@@ -1,4 +1,4 @@
-/** One training on an engine, for fine-tune, prefer and reward: rows to a file, a schedule of the options, the checkpoint to the store. */
+/** One training on an engine, for fine-tune, prefer and reward-model: rows to a file, a schedule of the options, the checkpoint to the store. */
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { TrainRequest } from '../engine/engine.ts';
@@ -49,7 +49,7 @@ export interface Training {
 
 /** Trains, with snapshots; the same shard begun again goes on from them. */
 export async function trainOn(
-  { deps, input, engine, control, busy }: ShardWork<'fine-tune'> | ShardWork<'prefer'> | ShardWork<'reward'>,
+  { deps, input, engine, control, busy }: ShardWork<'fine-tune'> | ShardWork<'prefer'> | ShardWork<'reward-model'>,
   { from, options, rows, preference, reward, chat }: Training,
 ): Promise<{ model: Model; tokens: number; rows: number; steps: number }> {
   const { store } = deps;

@@ -27,7 +27,7 @@ export const stepsOf = (rule: StepRule, n: number): number =>
   Math.min(rule.cap ?? Infinity, Math.floor(rule.first * rule.growth ** (n - 1) + rule.add * (n - 1)));
 
 /** Numbers that learn in a model. */
-const TRAINING: ReadonlySet<StageKind> = new Set<StageKind>(['fine-tune', 'prefer', 'reward']);
+const TRAINING: ReadonlySet<StageKind> = new Set<StageKind>(['fine-tune', 'prefer', 'reward-model']);
 
 export const parameterCount = (model: DecoderConfig): number =>
   parameterShapes(model).reduce((sum, { shape }) => sum + shape.reduce((product, side) => product * side, 1), 0);

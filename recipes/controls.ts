@@ -82,7 +82,7 @@ const CHANGES: Record<string, Change> = {
   },
   'shuffled-labels': (stages) => {
     const options = { labels: 'shuffled' };
-    return { stages: withOptions(withOptions(stages, 'pairs', options), 'reward', options) };
+    return { stages: withOptions(withOptions(stages, 'pairs', options), 'reward-model', options) };
   },
 };
 
@@ -95,7 +95,7 @@ const NEEDS: Record<string, string[][]> = {
   'seeds-only': [['fine-tune']],
   'hint-only': [['rationalize']],
   untrained: [['fine-tune']],
-  'shuffled-labels': [['pairs', 'reward']],
+  'shuffled-labels': [['pairs', 'reward-model']],
 };
 
 /** Controls that mean something for this recipe. */

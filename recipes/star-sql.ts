@@ -38,7 +38,7 @@ export default defineRecipe({
     next: { use: 'fine-tune', in: { examples: 'kept', seeds: '$seeds', from: '$base' } },
     score: { use: 'evaluate', in: { model: 'next', dev: '$dev', test: '$test' } },
     reward: {
-      use: 'reward',
+      use: 'reward-model',
       in: {
         correct: ['judged.correct', 'again.correct'],
         incorrect: ['judged.incorrect', 'again.incorrect'],

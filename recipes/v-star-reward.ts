@@ -18,7 +18,7 @@ export default defineRecipe({
     pool: { use: 'gather', in: { examples: ['kept', '$kept'] }, with: { perProblem: 10 } },
     next: { use: 'fine-tune', in: { examples: 'pool', seeds: '$seeds', from: '$base' } },
     verifier: {
-      use: 'reward',
+      use: 'reward-model',
       in: { correct: ['judged.correct'], incorrect: ['judged.incorrect'], from: '$base' },
       with: { steps: { first: 300 }, learningRate: 3e-4, warmupSteps: 30, decay: 'linear', batchSize: 32 },
     },

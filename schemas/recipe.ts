@@ -195,7 +195,7 @@ export function checkRecipe(recipe: Recipe): RecipeProblem[] {
 /** An adapter is fresh in every fine-tune and rests on one whole, frozen model: the run's base. Options filled in. Pure. */
 export function checkAdapters(recipe: Recipe): RecipeProblem[] {
   return Object.entries(recipe.stages).flatMap(([name, { use, in: inputs, with: options }]) =>
-    (use === 'fine-tune' || use === 'prefer' || use === 'reward') &&
+    (use === 'fine-tune' || use === 'prefer' || use === 'reward-model') &&
     options?.adapter !== undefined &&
     inputs.from !== '$base'
       ? [

@@ -100,7 +100,7 @@ export const preferenceOptions = {
 };
 
 /** As a fine-tune's, of an outcome reward model. */
-export const rewardOptions = { ...descentOptions, labels };
+export const rewardModelOptions = { ...descentOptions, labels };
 
 /** Candidates of each problem; greedy ones would all be the same. */
 export const rankOptions = {

@@ -8,7 +8,7 @@ import type { Model } from './checkpoint.ts';
 import type { Comparison } from './comparison.ts';
 import type { RunContext } from './run-context.ts';
 import { EvaluationPrompt, hardOptions, keptOptions, pairOptions, preferenceOptions } from './stage-options.ts';
-import { rankOptions, rewardOptions, roundOptions, trainingOptions } from './stage-options.ts';
+import { rankOptions, rewardModelOptions, roundOptions, trainingOptions } from './stage-options.ts';
 import type { FreshModel, PretrainedModel, ScoreShard, Slice } from './port-values.ts';
 import type { StageCounts } from './stage-counts.ts';
 
@@ -198,14 +198,14 @@ export const STAGES = {
     queue: 'train',
     options: z.strictObject(preferenceOptions),
   },
-  reward: {
+  'reward-model': {
     version: 1,
     inputs: { ...labelled, from: { type: 'model' } },
     outputs: { model: 'model' },
     main: 'model',
     needsJudgements: true,
     queue: 'train',
-    options: z.strictObject(rewardOptions),
+    options: z.strictObject(rewardModelOptions),
   },
   rank: {
     version: 1,

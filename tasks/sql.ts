@@ -165,7 +165,7 @@ const sql: Task<SqlParameters> = {
     stages: {
       draw: { count: RUN.draw },
       'fine-tune': { ...TRAINING, hintedSeeds: HINTED_SEEDS, steps: STEPS },
-      reward: { ...TRAINING, ...REWARD },
+      'reward-model': { ...TRAINING, ...REWARD },
     },
   }),
   judging: { memoryMb: 512 },

@@ -130,7 +130,7 @@ export function inputsOfAllKinds(): StageInput[] {
     },
     {
       ...common(),
-      kind: 'reward',
+      kind: 'reward-model',
       options: preferring,
       inputs: { correct: slice('c1'), incorrect: slice('i1'), from: model('base') },
     },

@@ -1,7 +1,7 @@
 /**
- * reward: trains an outcome reward model, a head that says of a rationale how likely it is right, on all that were judged.
+ * reward-model: trains an outcome reward model, a head that says of a rationale how likely it is right, on all that were judged.
  *
- *   reward: { use: 'reward', in: { correct: ['judged.correct'], incorrect: ['judged.incorrect'], from: '$base' } }
+ *   reward: { use: 'reward-model', in: { correct: ['judged.correct'], incorrect: ['judged.incorrect'], from: '$base' } }
  *
  * Binary cross-entropy on each rationale's verdict, behind the plain prompt; problems that all or none of the samples solve
  * count too, which pairs of right and wrong leave out. Nothing judged: the head stays zero, and every candidate ties.
@@ -17,14 +17,14 @@ import { stageActivity } from './shard.ts';
 import type { ShardWork } from './shard.ts';
 import { trainOn } from './training.ts';
 
-export const reward = (deps: Dependencies) =>
-  stageActivity<'reward'>(
+export const rewardModel = (deps: Dependencies) =>
+  stageActivity<'reward-model'>(
     deps,
     (shard) => train(shard),
     (input) => deps.store.dropScratch(workNameOf(input)),
   );
 
-async function train(shard: ShardWork<'reward'>) {
+async function train(shard: ShardWork<'reward-model'>) {
   const { deps, input, task } = shard;
   const { inputs, options, run } = input;
   const problems = await labelledRationales(deps.store, inputs);
