@@ -8,6 +8,7 @@ import { evaluate } from './evaluate.ts';
 import { fineTune } from './fine-tune.ts';
 import { fork } from './fork.ts';
 import { gather } from './gather.ts';
+import { hard } from './hard.ts';
 import { gate, gateQueue, nightFailed } from './gate.ts';
 import { generate } from './generate.ts';
 import { beating } from './heartbeat.ts';
@@ -22,6 +23,7 @@ import { rationalize } from './rationalize.ts';
 import { recall } from './recall.ts';
 import { repair } from './repair.ts';
 import { resolve } from './resolve.ts';
+import { rewardModel } from './reward-model.ts';
 import { reward } from './reward.ts';
 import { seal } from './seal.ts';
 import { select } from './select.ts';
@@ -36,6 +38,7 @@ export function createActivities(deps: Dependencies) {
     generate: generate(deps),
     rationalize: rationalize(deps),
     verify: verify(deps),
+    hard: hard(deps),
     select: select(deps),
     gather: gather(deps),
     unfiltered: unfiltered(deps),
@@ -45,6 +48,7 @@ export function createActivities(deps: Dependencies) {
     reward: reward(deps),
     pairs: pairs(deps),
     prefer: prefer(deps),
+    'reward-model': rewardModel(deps),
     rank: rank(deps),
     evaluate: evaluate(deps),
   };

@@ -4,7 +4,7 @@
  */
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import { addComparisons } from '../schemas/comparison.ts';
-import { countShards } from '../schemas/stage.ts';
+import { countShards } from '../schemas/stage-counts.ts';
 import type { StageOutput } from '../schemas/stage.ts';
 import type { ScoreShard } from '../schemas/port-values.ts';
 import { writeManifest } from '../store/manifest.ts';

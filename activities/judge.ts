@@ -64,12 +64,29 @@ const judgedRow = (rationale: Rationale, { verdict, steps }: RowFound): Judged =
 });
 
 /** Every row with its verdict, in order. Rejects only when cancelled, or when the task can't be loaded to be asked. */
-export async function judgeRows(
+export const judgeRows = async (...asked: Parameters<typeof findRows>): Promise<Judged[]> =>
+  (await findRows(...asked)).map(([row, found]) => judgedRow(row, found));
+
+/** The same with what each row votes for: the task's `vote`, else the answer as the task reads it; null = nothing. */
+export async function judgeAndVote(
   task: Task,
   rows: Rationale[],
   options: JudgeOptions,
   control: Control,
-): Promise<Judged[]> {
+): Promise<(Judged & { answer: string | null })[]> {
+  const found = await findRows(task, rows, { ...options, vote: true }, control);
+  return found.map(([row, one]) => {
+    const answer = task.vote ? (one.vote ?? null) : task.parse(row.text, row.problem);
+    return { ...judgedRow(row, one), answer };
+  });
+}
+
+async function findRows(
+  task: Task,
+  rows: Rationale[],
+  options: JudgeOptions & { vote?: boolean },
+  control: Control,
+): Promise<[Rationale, RowFound][]> {
   const found = new Map<Rationale, RowFound>();
   let open: Rationale[] = [];
   for (const row of rows) {
@@ -92,7 +109,7 @@ export async function judgeRows(
   } finally {
     verifier.release();
   }
-  return rows.map((row) => judgedRow(row, found.get(row) as RowFound));
+  return rows.map((row) => [row, found.get(row) as RowFound]);
 }
 
 /** Asks about each row once; returns those still unjudged, in the order in which they are to be tried next. */
@@ -100,7 +117,7 @@ async function judgeRound(
   verifier: HostedVerifier,
   open: Rationale[],
   found: Map<Rationale, RowFound>,
-  { timeoutMs }: JudgeOptions,
+  { timeoutMs, vote }: JudgeOptions & { vote?: boolean },
   { signal, onProgress }: Control,
 ): Promise<Rationale[]> {
   const unjudged: Rationale[] = [];
@@ -114,7 +131,7 @@ async function judgeRound(
       return [...rest, ...unjudged];
     }
     // Of what was cut off the verdict is known; how far its steps are right is not.
-    const answer = await verifier.judge(row.problem, row.text, { timeoutMs, signal, known: settledBy(row) });
+    const answer = await verifier.judge(row.problem, row.text, { timeoutMs, signal, known: settledBy(row), vote });
     found.set(row, answer);
     const { verdict } = answer;
     if (verdict.verdict === 'unjudged') unjudged.push(row);

@@ -11,36 +11,23 @@
 import type { Pair } from '../schemas/pair.ts';
 import { Pair as PairRow } from '../schemas/pair.ts';
 import type { StageOptions } from '../schemas/stage.ts';
-import { Judged } from '../schemas/verdict.ts';
+import type { Judged } from '../schemas/verdict.ts';
 import type { Task } from '../tasks/task.ts';
 import { rowBatches, RowsWriter } from '../store/rows.ts';
 import type { Dependencies } from './dependencies.ts';
+import { labelledRationales, shuffledLabels } from './labelled.ts';
 import { seedOf } from './seed.ts';
 import { exampleOf } from './select.ts';
 import { stageActivity } from './shard.ts';
 
-interface Labelled {
-  right: Judged[];
-  wrong: Judged[];
-}
-
 export const pairs = (deps: Dependencies) =>
   stageActivity<'pairs'>(deps, async ({ input, task }) => {
     const { inputs, options, run } = input;
-    const problems = new Map<string, Labelled>();
-    for (const [side, slice] of [['right', inputs.correct] as const, ['wrong', inputs.incorrect] as const])
-      for await (const batch of rowBatches(deps.store, slice, Judged))
-        for (const row of batch) {
-          const { id } = row.rationale.problem;
-          const found = problems.get(id) ?? { right: [], wrong: [] };
-          problems.set(id, found);
-          if ([...found.right, ...found.wrong].every(({ rationale }) => rationale.text !== row.rationale.text))
-            found[side].push(row);
-        }
+    const problems = await labelledRationales(deps.store, inputs);
     const made = new RowsWriter(deps.store);
     const isWanted = choice(options.perProblem);
     for (const [problem, labelled] of problems) {
-      const { right, wrong } = options.labels === 'shuffled' ? shuffled(run.seed, labelled) : labelled;
+      const { right, wrong } = options.labels === 'shuffled' ? shuffledLabels(run.seed, labelled) : labelled;
       const rank = ({ chosen, rejected }: Pair) =>
         seedOf(run.seed, 'pairs', problem, chosen.completion, rejected.completion);
       const all = right.flatMap((one) => wrong.map((other) => pairOf(task, one, other)));
@@ -52,14 +39,6 @@ export const pairs = (deps: Dependencies) =>
         for (const pair of batch) if (isWanted(pair)) await made.add(pair);
     return { outputs: { pairs: (await made.finish()).ref }, tokens: 0, partial: false };
   });
-
-/** As many right ones as there are, drawn from all of the problem's rationales: what its verifier learns is a coin. */
-function shuffled(seed: number, { right, wrong }: Labelled): Labelled {
-  const rank = ({ rationale }: Judged) => seedOf(seed, 'labels', rationale.problem.id, rationale.text);
-  const all = [...right, ...wrong].map((row) => ({ row, at: rank(row) })).sort((x, y) => (x.at < y.at ? -1 : 1));
-  const rows = all.map(({ row }) => row);
-  return { right: rows.slice(0, right.length), wrong: rows.slice(right.length) };
-}
 
 function pairOf(task: Task, { rationale: right }: Judged, { rationale: wrong }: Judged): Pair {
   const { problem, identity, prompt, completion, completionTokens } = exampleOf(task, right);

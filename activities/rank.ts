@@ -1,10 +1,11 @@
 /**
- * rank: several candidates of each held-out problem, each with its verdict and its log-probability under a verifier. What they
+ * rank: several candidates of each held-out problem, each with its verdict and a verifier's score of it. What they
  * come to (Verifier@k, maj@k, pass@k) stands in the iteration's record; nothing is trained on them, and no decision reads them.
  *
  *   best: { use: 'rank', in: { model: 'next', verifier: 'verifier', test: '$test' }, with: { samples: 16 } }
  *
- * Ranked by V(y|x), as in V-STaR (arXiv:2402.06457 §3.3), behind the plain prompt that the verifier was trained with.
+ * Ranked behind the plain prompt that the verifier was trained with: by V(y|x), as in V-STaR (arXiv:2402.06457 §3.3), or by the
+ * reward of a model that `reward-model` has trained. Votes are for what the task holds equal (`vote`), else for the answer's text.
  */
 import type { Candidate } from '../schemas/best-of-k.ts';
 import { Problem } from '../schemas/problem.ts';
@@ -15,7 +16,7 @@ import { readRows, rowBatches, writeRows } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { Dependencies } from './dependencies.ts';
 import { dropJournal, journalOf } from './journal.ts';
-import { judgeRows, unjudgedBecause } from './judge.ts';
+import { judgeAndVote, unjudgedBecause } from './judge.ts';
 import { keyOf, sampleRationales, trainedModel, wholeOf } from './sample.ts';
 import { scoreRows } from './score.ts';
 import { exampleOf } from './select.ts';
@@ -56,7 +57,7 @@ async function rankShard(shard: ShardWork<'rank'>) {
   const candidates = problems.flatMap((problem) =>
     Array.from({ length: options.samples }, (_, sample) => sampled.get(keyOf({ problem, sample }))!),
   );
-  const judged = await shard.busy('verifier', () => judgeRows(task, candidates, JUDGE, control));
+  const judged = await shard.busy('verifier', () => judgeAndVote(task, candidates, JUDGE, control));
   const there = candidates.filter(({ finish }) => finish === 'stop' || finish === 'length');
   const scores = await scoreRows(
     shard,
@@ -67,10 +68,7 @@ async function rankShard(shard: ShardWork<'rank'>) {
     }),
   );
   const scoreOf = new Map(there.map((rationale, n) => [rationale, scores[n] as number]));
-  const rows = judged.map((row): RankedRow => {
-    const { text, problem } = row.rationale;
-    return { ...row, answer: task.parse(text, problem), score: scoreOf.get(row.rationale) ?? null };
-  });
+  const rows = judged.map((row): RankedRow => ({ ...row, score: scoreOf.get(row.rationale) ?? null }));
   return {
     outputs: { ranking: await writeRows(deps.store, rows) },
     tokens: fresh.tokens,

@@ -158,6 +158,8 @@ function checkEngine(name: string, engine: Pick<Engine, 'score' | 'learns'>, { s
       return says(`${noScores(name)}, which ${stage} needs; ${cure}`);
     if (use === 'prefer' && !engine.learns?.includes('preference'))
       return says(`engine ${name} does not learn by preferences, as ${stage} asks; ${cure}`);
+    if (use === 'reward-model' && !engine.learns?.includes('reward-model'))
+      return says(`engine ${name} does not train reward models, as ${stage} asks; ${cure}`);
     const objective = options?.objective as PolicyObjective | undefined;
     if (use === 'fine-tune' && objective !== undefined && !engine.learns?.includes('policy'))
       return says(`engine ${name} does not learn by rewards (${objective}), as ${stage} asks; ${cure}`);

@@ -38,6 +38,8 @@ export interface SamplingPlan {
   /** Absent = `shots`. */
   prompt?: EvaluationPrompt | undefined;
   samples: number;
+  /** Number of a problem's first one; absent = 0. */
+  firstSample?: number | undefined;
   temperature: number;
   topP: number;
   /** Keys (`keyOf`) of samples that are there already. */
@@ -71,7 +73,9 @@ export async function sampleRationales(
 ): Promise<{ rationales: Rationale[]; tokens: number }> {
   const { task, input, control } = shard;
   const wanted = plan.problems.flatMap((problem) =>
-    Array.from({ length: plan.samples }, (_, sample) => ({ problem, sample })).filter((row) => !plan.has?.(keyOf(row))),
+    samplesOf(plan)
+      .map((sample) => ({ problem, sample }))
+      .filter((row) => !plan.has?.(keyOf(row))),
   );
   if (wanted.length === 0) return { rationales: [], tokens: 0 };
   const rows = wanted.map(({ problem, sample }) => ({
@@ -132,6 +136,7 @@ export async function sampleStage(shard: ShardWork<'generate' | 'rationalize'>, 
       hinted,
       prompt: options.prompt,
       samples: options.samples,
+      firstSample: options.firstSample,
       temperature: options.temperature,
       topP: options.topP,
       ...(kept && { has: (key: string) => kept.has(key) }),
@@ -140,7 +145,7 @@ export async function sampleStage(shard: ShardWork<'generate' | 'rationalize'>, 
   );
   const sampled = new Map(fresh.rationales.map((row) => [keyOf(row), row]));
   const rows = problems.flatMap((problem) =>
-    Array.from({ length: options.samples }, (_, sample) => {
+    samplesOf(options).map((sample) => {
       const key = keyOf({ problem, sample });
       return kept?.get(key) ?? (sampled.get(key) as Rationale);
     }),
@@ -151,6 +156,10 @@ export async function sampleStage(shard: ShardWork<'generate' | 'rationalize'>, 
     partial: rows.some((row) => row.finish === 'failed'),
   };
 }
+
+/** Their numbers. */
+const samplesOf = ({ samples, firstSample = 0 }: Pick<SamplingPlan, 'samples' | 'firstSample'>): number[] =>
+  Array.from({ length: samples }, (_, n) => firstSample + n);
 
 export const keyOf = ({ problem, sample }: Pick<Rationale, 'problem' | 'sample'>): string => `${problem.id}/${sample}`;
 

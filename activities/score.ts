@@ -1,4 +1,4 @@
-/** Log-probabilities of completions under a model, for the stages that need them; equal rows are computed once. */
+/** Scores of completions under a model, log-probabilities or rewards, for the stages that need them; equal rows are computed once. */
 import type { EngineControl, TrainRow } from '../engine/engine.ts';
 import type { Model } from '../schemas/checkpoint.ts';
 import type { Dependencies } from './dependencies.ts';

@@ -5,7 +5,7 @@ import { canonicalJson } from '../schemas/canonical.ts';
 import type { Spent } from '../schemas/budget.ts';
 import type { Model } from '../schemas/checkpoint.ts';
 import type { IterationRecord, IterationSummary } from '../schemas/run.ts';
-import type { StageCounts } from '../schemas/stage.ts';
+import type { StageCounts } from '../schemas/stage-counts.ts';
 import type { Rows, ScoreShard, Tally } from '../schemas/port-values.ts';
 import type { Dependencies } from './dependencies.ts';
 import { rethrow } from './failures.ts';

@@ -1,4 +1,4 @@
-/** One training on an engine, for fine-tune and prefer: rows to a file, a schedule of the options, the checkpoint to the store. */
+/** One training on an engine, for fine-tune, prefer and reward-model: rows to a file, a schedule of the options, the checkpoint to the store. */
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { TrainRequest } from '../engine/engine.ts';
@@ -44,13 +44,14 @@ export interface Training {
   rows: AsyncIterable<object[]>;
   preference?: TrainRequest['preference'];
   policy?: TrainRequest['policy'];
+  rewardModel?: TrainRequest['rewardModel'];
   chat?: TrainRequest['chat'];
 }
 
 /** Trains, with snapshots; the same shard begun again goes on from them. */
 export async function trainOn(
-  { deps, input, engine, control, busy }: ShardWork<'fine-tune'> | ShardWork<'prefer'>,
-  { from, options, rows, preference, policy, chat }: Training,
+  { deps, input, engine, control, busy }: ShardWork<'fine-tune'> | ShardWork<'prefer'> | ShardWork<'reward-model'>,
+  { from, options, rows, preference, policy, rewardModel, chat }: Training,
 ): Promise<{ model: Model; tokens: number; rows: number; steps: number }> {
   const { store } = deps;
   const { iteration, run } = input;
@@ -87,6 +88,7 @@ export async function trainOn(
         dataPath,
         ...(preference && { preference }),
         ...(policy && { policy }),
+        ...(rewardModel && { rewardModel }),
         ...(chat && { chat }),
         schedule: scheduleOf(options, iteration),
         ...(options.adapter && { adapter: options.adapter }),

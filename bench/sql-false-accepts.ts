@@ -4,8 +4,9 @@
  *
  *   node --import tsx bench/sql-false-accepts.ts <folder that holds spider/> [--mutants 800] [--instances 1,5,20] [--list]
  *
- * Mutants that do not run are left out: no database is needed to refuse them. `--list` prints each survivor of the last number
- * of instances beside its gold query, to be looked at. Deterministic: the mutants are drawn by a fixed seed.
+ * Mutants that do not run are left out: no database is needed to refuse them. Those that add or drop a DISTINCT are counted apart as
+ * well: where it says nothing they mean the same. `--list` prints each survivor of the last number of instances beside its gold
+ * query, to be looked at, the others first. Deterministic: the mutants are drawn by a fixed seed.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -54,6 +55,7 @@ for (const one of refused) console.log(`  not accepted: ${one}`);
 
 const order = permutation(mutants.length, 'sql false accepts');
 const drawn = Array.from({ length: mutants.length }, (_, at) => mutants[order(at)]!);
+const isOther = ({ kind }: (typeof mutants)[number]) => kind !== 'distinct';
 const counts = values.instances.split(',').map(Number);
 const accepted = new Map(counts.map((count) => [count, [] as typeof mutants]));
 const tried = new Map<string, number>();
@@ -78,9 +80,11 @@ for (const [count, list] of accepted) {
   const byKind: Record<string, number> = {};
   for (const { kind } of list) byKind[kind] = (byKind[kind] ?? 0) + 1;
   console.log(
-    `${count} instances: ${list.length} accepted, ${((100 * list.length) / n).toFixed(2)}% ${JSON.stringify(byKind)}`,
+    `${count} instances: ${list.length} accepted, ${((100 * list.length) / n).toFixed(2)}% ${JSON.stringify(byKind)}; ` +
+      `without DISTINCT ${list.filter(isOther).length} of ${n - (tried.get('distinct') ?? 0)}`,
   );
 }
+const last = accepted.get(counts.at(-1)!)!;
 if (values.list)
-  for (const { kind, sql, gold } of accepted.get(counts.at(-1)!)!)
+  for (const { kind, sql, gold } of [...last.filter(isOther), ...last.filter((one) => !isOther(one))])
     console.log(`\n${kind}\n  gold    ${gold}\n  mutant  ${sql}`);

@@ -26,6 +26,8 @@ type StepRule = { first: number; growth: number; add: number; cap?: number | und
 export const stepsOf = (rule: StepRule, n: number): number =>
   Math.min(rule.cap ?? Infinity, Math.floor(rule.first * rule.growth ** (n - 1) + rule.add * (n - 1)));
 
+const TRAINING: ReadonlySet<StageKind> = new Set<StageKind>(['fine-tune', 'prefer', 'reward-model']);
+
 /** Numbers that learn in a model. */
 export const parameterCount = (model: DecoderConfig): number =>
   parameterShapes(model).reduce((sum, { shape }) => sum + shape.reduce((product, side) => product * side, 1), 0);
@@ -49,7 +51,7 @@ export function speedsOf(
     for (const record of iterations)
       for (const [name, tokens] of Object.entries(record.tokens)) {
         const kind: StageKind | undefined = (record.n === 0 ? resolved.prepare : resolved.recipe).stages[name]?.use;
-        const sum = kind === 'fine-tune' || kind === 'prefer' ? sums.train : sums.sample;
+        const sum = kind !== undefined && TRAINING.has(kind) ? sums.train : sums.sample;
         if (tokens === 0) continue;
         sum.tokens += tokens;
         sum.seconds += record.seconds[name] ?? 0;
@@ -87,7 +89,7 @@ export function estimate(
       } else if (stage.use === 'evaluate') sampled += evaluated;
       // The test split alone; dev is about as large.
       else if (stage.use === 'rank') sampled += (evaluated * samples) / 2;
-      else if (stage.use === 'fine-tune' || stage.use === 'prefer')
+      else if (TRAINING.has(stage.use))
         trained +=
           (stage.use === 'prefer' ? 2 : 1) * // A pair is two sequences.
           stepsOf(stage.with?.steps as StepRule, n) *

@@ -98,8 +98,13 @@ export interface PolicyRow extends TrainRow {
   advantage: number;
 }
 
+/** One training row where `rewardModel` is asked for. */
+export interface LabelledRow extends TrainRow {
+  correct: boolean;
+}
+
 /** What an engine can be asked to learn besides completions as they are. */
-export type Objective = 'preference' | 'policy';
+export type Objective = 'preference' | 'policy' | 'reward-model';
 
 export interface ScoreRequest {
   model: LocalCheckpoint;
@@ -112,7 +117,7 @@ export type TrainStart =
 
 export interface TrainRequest {
   start: TrainStart;
-  /** JSONL of TrainRow; of PreferenceRow with `preference`, of PolicyRow with `policy`. */
+  /** JSONL of TrainRow; of PreferenceRow with `preference`, of PolicyRow with `policy`, of LabelledRow with `rewardModel`. */
   dataPath: string;
   /**
    * Direct preference optimization (Rafailov et al., arXiv:2305.18290) in the place of the likelihood of completions: the loss of a
@@ -126,6 +131,11 @@ export interface TrainRequest {
    *   sampler frozen; with `kl` plus by·(r − log r − 1), r = π_reference / π: GRPO (arXiv:2402.03300, equations 3 and 4).
    */
   policy?: { ratio?: { sampler: LocalCheckpoint; clip: number }; kl?: { reference: LocalCheckpoint; by: number } };
+  /**
+   * An outcome reward model (Cobbe et al., arXiv:2110.14168) in the place of the likelihood: a linear head over the last token's
+   * hidden state, zero at first and part of the checkpoint; its loss is the binary cross-entropy of a row's label.
+   */
+  rewardModel?: true;
   schedule: TrainSchedule;
   /** Prompts are the user's messages and completions the answers of a chat in the model's own template. Absent: the text as it is. */
   chat?: boolean;
@@ -144,7 +154,10 @@ export interface TrainResult {
   steps: number;
   /** Step at which this call began (0 = from the start): how much a resume saved. */
   resumedFrom: number;
-  /** Mean loss per completion token (per pair with `preference`, per completion with `policy`) over the last tenth of the steps; null when steps = 0. */
+  /**
+   * Mean loss per completion token (per pair with `preference`, per completion with `policy`, per row with `rewardModel`) over the
+   * last tenth of the steps; null when steps = 0.
+   */
   finalLoss: number | null;
   /** The learning rate really used at each step: invariant I8. */
   learningRates: number[];
@@ -178,7 +191,8 @@ export interface Engine {
   train(request: TrainRequest, control?: EngineControl): Promise<TrainResult>;
   /**
    * Log-probability (natural, ≤ 0) of each row's completion behind its prompt: summed over the completion's tokens, its end
-   * token included. A row's number depends on that row alone, as its tokens do. Absent: the engine cannot.
+   * token included. Of a model trained with `rewardModel`: the log-odds that the row is right, by its head. A row's number depends on
+   * that row alone, as its tokens do. Absent: the engine cannot.
    */
   score?(request: ScoreRequest, control?: EngineControl): Promise<number[]>;
   close(): Promise<void>;

@@ -77,7 +77,7 @@ interface Child {
 
 class HostedEngine implements Engine {
   /** Both engines that run in a child can. */
-  readonly learns = ['preference', 'policy'] as const;
+  readonly learns = ['preference', 'policy', 'reward-model'] as const;
   readonly #options: HostOptions;
   readonly #queue: Pending[] = [];
   #running: Pending | undefined;

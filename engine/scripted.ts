@@ -92,7 +92,7 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
   };
 
   return {
-    learns: ['preference', 'policy'],
+    learns: ['preference', 'policy', 'reward-model'],
 
     describe: () => Promise.resolve({ name: 'scripted', fingerprint: 'scripted v2', deterministic: true }),
 
@@ -136,7 +136,8 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
         report(control, step, schedule.steps);
       }
       const adapter = request.adapter === undefined ? [] : [JSON.stringify(AdapterOptions.parse(request.adapter))];
-      const aim = [request.preference, policyDigest(request)].filter((one) => one !== undefined);
+      const { preference, rewardModel } = request;
+      const aim = [preference, policyDigest(request), rewardModel && 'reward-model'].filter((one) => one !== undefined);
       const hash = hashOf(
         origin,
         data,

@@ -10,7 +10,7 @@
  * | seeds-only    | rows of its own: the seed rationales alone            | is it more steps on what it was given?             |
  * | hint-only     | free samples: every rationale is made with the answer | does it learn to solve, or to explain?             |
  * | untrained     | training: the base is evaluated again                 | does the evaluation say the same twice?            |
- * | shuffled-labels | right and wrong of a problem's rationales           | is it what is right, or any preference?            |
+ * | shuffled-labels | which of a problem's rationales are right           | is it what is right, or any preference?            |
  *
  * Steps, batch and schedule stay those of the recipe. Pure; sources: arXiv:2203.14465 §3 and §5 (what the filter and the hint are for).
  */
@@ -43,6 +43,9 @@ const withOptions = (stages: Stages, kind: string, options: Record<string, unkno
       stage.use === kind ? { ...stage, with: { ...stage.with, ...options } } : stage,
     ]),
   );
+
+/** Kinds that learn which of a problem's rationales are right, and which wrong. */
+const LABELLING = ['pairs', 'reward', 'reward-model'];
 
 const CHANGES: Record<string, Change> = {
   unfiltered: (stages) => {
@@ -81,26 +84,26 @@ const CHANGES: Record<string, Change> = {
     return { stages: evaluated, carry: { ...carry, model: base(carry.model) } };
   },
   'shuffled-labels': (stages) => ({
-    stages: withOptions(withOptions(stages, 'pairs', { labels: 'shuffled' }), 'reward', { labels: 'shuffled' }),
+    stages: LABELLING.reduce((changed, kind) => withOptions(changed, kind, { labels: 'shuffled' }), stages),
   }),
 };
 
 export const CONTROLS: readonly string[] = Object.keys(CHANGES);
 
 /** What a recipe must have for a control to say something. */
-const NEEDS: Record<string, (has: (kind: string) => boolean, stages: Stages) => boolean> = {
+const NEEDS: Record<string, (has: (...kinds: string[]) => boolean, stages: Stages) => boolean> = {
   unfiltered: (has) => has('select'),
   'shuffled-gold': (has) => has('draw') && has('verify'),
   // Seeds have no rewards: beside an objective that learns by them this would be another method, not less of the same.
   'seeds-only': (has, stages) => has('fine-tune') && !Object.values(stages).some((stage) => stage.with?.objective),
   'hint-only': (has) => has('rationalize'),
   untrained: (has) => has('fine-tune'),
-  'shuffled-labels': (has) => has('pairs') || has('reward'),
+  'shuffled-labels': (has) => has(...LABELLING),
 };
 
 /** Controls that mean something for this recipe. */
 export const controlsFor = ({ stages }: Recipe): string[] =>
-  CONTROLS.filter((name) => NEEDS[name]?.((kind) => namesOf(stages, kind).length > 0, stages));
+  CONTROLS.filter((name) => NEEDS[name]?.((...kinds) => namesOf(stages, ...kinds).length > 0, stages));
 
 /** The control's recipe; stages that nothing reads any more are gone from it. Throws Error where `controlsFor` does not name it. */
 export function controlOf(recipe: Recipe, name: string): Recipe {

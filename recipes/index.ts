@@ -18,8 +18,10 @@ import starSql from './star-sql.ts';
 import starWithoutHints from './star-without-hints.ts';
 import star from './star.ts';
 import vStar from './v-star.ts';
+import vStarReward from './v-star-reward.ts';
 
 const shipped = [star, starWithoutHints, starSampled, starSql, starPaper, rft, restEm, expertIteration, vStar].concat([
+  vStarReward,
   rlStar,
   seedsOnly,
   fewShotDirect,

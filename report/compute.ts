@@ -18,7 +18,7 @@ export interface SpentBy {
 }
 
 const SAMPLES: readonly StageKind[] = ['generate', 'rationalize'];
-const TRAINS: readonly StageKind[] = ['fine-tune', 'prefer'];
+const TRAINS: readonly StageKind[] = ['fine-tune', 'prefer', 'reward-model'];
 
 /** A trained token goes forward and back, which takes about three times what a sampled one takes (2 and 6 operations a weight). */
 const TRAINED_TOKEN = 3;

@@ -39,8 +39,11 @@ function generator(state: number): () => number {
   };
 }
 
+/** Of one stratum, problem by problem. */
+export type Differences = ArrayLike<number>;
+
 /** Each stratum's differences: 1 right only in `ahead`, −1 only in `behind`, 0 alike. */
-function differences({ ahead, behind }: SeedPair): Int8Array[] {
+function differences({ ahead, behind }: SeedPair): Differences[] {
   const strata = new Map<string, number[]>();
   for (const [id, { stratum, correct }] of ahead) {
     const other = behind.get(id);
@@ -56,12 +59,14 @@ const mean = (values: ArrayLike<number>): number => {
 };
 
 /** null where in some seed no problem was judged in both. */
-export function pooledDifference(pairs: SeedPair[]): Pooled | null {
-  const seeds = pairs.map(differences);
+export const pooledDifference = (pairs: SeedPair[]): Pooled | null => pooled(pairs.map(differences));
+
+/** The same of differences that are there already, by seed and stratum; null where in some seed there are none. */
+export function pooled(seeds: Differences[][]): Pooled | null {
   if (seeds.length === 0 || seeds.some((strata) => strata.length === 0)) return null;
   const bySeed = seeds.map((strata) => mean(strata.map(mean)));
   const next = generator(seeds.length);
-  const drawn = (values: Int8Array): number => {
+  const drawn = (values: Differences): number => {
     let sum = 0;
     for (let i = 0; i < values.length; i++) sum += values[Math.floor(next() * values.length)]!;
     return sum / values.length;

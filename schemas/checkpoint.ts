@@ -52,6 +52,8 @@ export const DecoderConfig = z.strictObject({
     .optional(),
   /** RMSNorm over each head's queries and keys before they rotate (Qwen3). */
   qkNorm: z.literal(true).optional(),
+  /** A linear head of one output, `score.weight` [1, dModel] without a bias, over a text's last token: the model is a reward model. */
+  rewardHead: z.literal(true).optional(),
 });
 export type DecoderConfig = z.infer<typeof DecoderConfig>;
 

@@ -5,10 +5,13 @@
  *   shapeFault({ ...config, headWidth: 15 })    // { field: 'headWidth', message: 'headWidth 15 is odd: …' }
  *
  * Names and shapes are those of Hugging Face's Llama, so that an export needs no renaming. What Llama lacks is named as where
- * it comes from: `….bias` (Qwen2, GPT-2), `self_attn.q_norm.weight` (Qwen3), `model.embed_positions.weight` (OPT). Only
+ * it comes from: `score.weight` (a reward head), `….bias` (Qwen2, GPT-2), `self_attn.q_norm.weight` (Qwen3), `model.embed_positions.weight` (OPT). Only
  * `swiglu` has a `gate_proj`. A parallel block has one norm, `input_layernorm`.
  */
 import type { DecoderConfig } from './checkpoint.ts';
+
+/** As Hugging Face's `…ForSequenceClassification` calls it. */
+export const REWARD_HEAD = 'score.weight';
 
 /** Name and shape of one tensor; projections are [out, in]. */
 export interface ParameterShape {
@@ -62,6 +65,7 @@ export function parameterShapes(config: DecoderConfig): ParameterShape[] {
   norm('model.norm');
   if (!config.tiedEmbeddings) add('lm_head.weight', vocabSize, dModel);
   if (biases.head) add('lm_head.bias', vocabSize);
+  if (config.rewardHead) add(REWARD_HEAD, 1, dModel);
   return parameters;
 }
 

@@ -12,9 +12,9 @@ import { Judged } from './verdict.ts';
 
 /** One candidate; those of a problem follow one another. */
 export const RankedRow = Judged.extend({
-  /** As the task reads it; null = none. */
+  /** What it votes for: the task's `vote`, else the answer as the task reads it; null = nothing. */
   answer: z.string().nullable(),
-  /** Log-probability under the verifier; null where nothing was sampled. */
+  /** The verifier's log-probability or reward; null where nothing was sampled. */
   score: z.number().nullable(),
 });
 export type RankedRow = z.infer<typeof RankedRow>;

@@ -9,7 +9,9 @@ import type { PolicyObjective } from './stage-options.ts';
 /** An adapter is fresh in every fine-tune and rests on one whole, frozen model: the run's base. Options filled in. Pure. */
 export function checkAdapters(recipe: Recipe): RecipeProblem[] {
   return Object.entries(recipe.stages).flatMap(([name, { use, in: inputs, with: options }]) =>
-    (use === 'fine-tune' || use === 'prefer') && options?.adapter !== undefined && inputs.from !== '$base'
+    (use === 'fine-tune' || use === 'prefer' || use === 'reward-model') &&
+    options?.adapter !== undefined &&
+    inputs.from !== '$base'
       ? [
           {
             field: `stages.${name}.with.adapter`,

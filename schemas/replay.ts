@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { Digest } from './artifact.ts';
 import { Comparison, Difference } from './comparison.ts';
 import { RunId } from './run.ts';
-import { StageCounts } from './stage.ts';
+import { StageCounts } from './stage-counts.ts';
 
 export const ReplayInput = z.strictObject({
   run: RunId,

@@ -8,11 +8,11 @@ import { Price, Spent } from './budget.ts';
 import { DecoderConfig, Model } from './checkpoint.ts';
 import { Comparison } from './comparison.ts';
 import { Recipe } from './recipe.ts';
-import type { Tally } from './port-values.ts';
 import { RunContext } from './run-context.ts';
 import { Ranking } from './ranking.ts';
-import { StageCounts, STAGES, StageKind } from './stage.ts';
-import { FreshModel, PretrainedModel, Rows, ScoreShard } from './port-values.ts';
+import { STAGES, StageKind } from './stage.ts';
+import { StageCounts } from './stage-counts.ts';
+import { FreshModel, PretrainedModel, Rows, ScoreShard, type Tally } from './port-values.ts';
 
 export const RunId = z
   .string()

@@ -30,6 +30,19 @@ export const samplingOptions = {
   topP: z.number().gt(0).max(1).default(1),
 };
 
+/** One round of samples. */
+export const roundOptions = {
+  ...samplingOptions,
+  /**
+   * Number of a problem's first sample; absent = 0. Seeds follow the number: a second round on problems that had 4 samples
+   * begins at 4, so that it samples others.
+   */
+  firstSample: z.int().min(0).max(1_000_000).optional(),
+};
+
+/** Which problems are hard: those of whose judged samples at most this share is right; 0 = none is. */
+export const hardOptions = { atMost: z.number().min(0).max(1).default(0) };
+
 /** Which right rationales of one problem are trained on; the first stands, in the order of the inputs. */
 export const keptOptions = {
   /** At most so many of one problem; null = all. */
@@ -81,18 +94,18 @@ export const trainingOptions = {
   hintedSeeds: z.number().min(0).max(1).default(1),
 };
 
+/** A control: a problem's rationales keep their number of right ones, but which those are is drawn. */
+const labels = z.literal('shuffled').optional();
+
 /** Which pairs of a problem's right and wrong rationales are learnt from. */
 export const pairOptions = {
   /** At most so many of one problem, its newest first; null = each right one with each wrong one. */
   perProblem: z.int().min(1).nullable().default(16),
-  /** A control: a problem's rationales keep their number of right ones, but which those are is drawn. */
-  labels: z.literal('shuffled').optional(),
+  labels,
 };
 
-export const rewardOptions = {
-  /** A control: a problem's samples keep their number of right ones, but which those are is drawn. */
-  labels: z.literal('shuffled').optional(),
-};
+/** Of samples with their reward. */
+export const rewardOptions = { labels };
 
 /** As a fine-tune's, by direct preference optimization. */
 export const preferenceOptions = {
@@ -100,6 +113,9 @@ export const preferenceOptions = {
   /** How far the model may go from its reference: the smaller, the farther. */
   beta: z.number().positive().max(100).default(0.1),
 };
+
+/** As a fine-tune's, of an outcome reward model. */
+export const rewardModelOptions = { ...descentOptions, labels };
 
 /** Candidates of each problem; greedy ones would all be the same. */
 export const rankOptions = {

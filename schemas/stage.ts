@@ -7,10 +7,11 @@ import type { ArtifactRef } from './artifact.ts';
 import type { Model } from './checkpoint.ts';
 import type { Comparison } from './comparison.ts';
 import type { RunContext } from './run-context.ts';
-import { EvaluationPrompt, keptOptions, pairOptions, preferenceOptions } from './stage-options.ts';
-import { rankOptions, rewardOptions, samplingOptions, trainingOptions } from './stage-options.ts';
+import { EvaluationPrompt, hardOptions, keptOptions, pairOptions, preferenceOptions } from './stage-options.ts';
+import { rankOptions, rewardModelOptions, rewardOptions, roundOptions, trainingOptions } from './stage-options.ts';
 import type { FreshModel, PretrainedModel, ScoreShard, Slice } from './port-values.ts';
 import type { PortType } from './ports.ts';
+import type { StageCounts } from './stage-counts.ts';
 
 interface StageRow {
   /** Part of the memo key: raise it when the activity's output changes for the same input. */
@@ -29,6 +30,12 @@ interface StageRow {
   queue: 'control' | 'sample' | 'verify' | 'train';
   options: z.ZodObject;
 }
+
+/** The judged rationales of any number of stages. */
+const labelled = {
+  correct: { type: 'correct', many: true },
+  incorrect: { type: 'incorrect', many: true },
+} as const;
 
 export const STAGES = {
   draw: {
@@ -51,7 +58,7 @@ export const STAGES = {
     main: 'rationales',
     shardBy: ['problems'],
     queue: 'sample',
-    options: z.strictObject(samplingOptions),
+    options: z.strictObject(roundOptions),
   },
   rationalize: {
     version: 1,
@@ -60,7 +67,7 @@ export const STAGES = {
     main: 'rationales',
     shardBy: ['problems'],
     queue: 'sample',
-    options: z.strictObject(samplingOptions),
+    options: z.strictObject(roundOptions),
   },
   verify: {
     version: 1,
@@ -75,6 +82,14 @@ export const STAGES = {
       /** Judgements that failed are tried this often in all before they are set aside as unjudged. */
       tries: z.int().min(1).max(10).default(2),
     }),
+  },
+  hard: {
+    version: 1,
+    inputs: labelled,
+    outputs: { problems: 'problems' },
+    main: 'problems',
+    queue: 'control',
+    options: z.strictObject(hardOptions),
   },
   select: {
     version: 1,
@@ -135,7 +150,7 @@ export const STAGES = {
   },
   reward: {
     version: 1,
-    inputs: { correct: { type: 'correct', many: true }, incorrect: { type: 'incorrect', many: true } },
+    inputs: labelled,
     outputs: { samples: 'samples' },
     main: 'samples',
     queue: 'control',
@@ -143,11 +158,7 @@ export const STAGES = {
   },
   pairs: {
     version: 1,
-    inputs: {
-      correct: { type: 'correct', many: true },
-      incorrect: { type: 'incorrect', many: true },
-      earlier: { type: 'pairs', optional: true },
-    },
+    inputs: { ...labelled, earlier: { type: 'pairs', optional: true } },
     outputs: { pairs: 'pairs' },
     main: 'pairs',
     queue: 'control',
@@ -161,6 +172,15 @@ export const STAGES = {
     needsJudgements: true,
     queue: 'train',
     options: z.strictObject(preferenceOptions),
+  },
+  'reward-model': {
+    version: 1,
+    inputs: { ...labelled, from: { type: 'model' } },
+    outputs: { model: 'model' },
+    main: 'model',
+    needsJudgements: true,
+    queue: 'train',
+    options: z.strictObject(rewardModelOptions),
   },
   rank: {
     version: 1,
@@ -214,10 +234,6 @@ export type StageOutputs<K extends StageKind> = {
     : never;
 };
 
-/** Shards of a stage: answered by the memo, and done. */
-export const StageCounts = z.strictObject({ reused: z.int().nonnegative(), redone: z.int().nonnegative() });
-export type StageCounts = z.infer<typeof StageCounts>;
-
 /** What one activity gets: one shard of one stage. */
 export interface StageInput<K extends StageKind = StageKind> {
   run: RunContext;
@@ -253,14 +269,4 @@ export interface StageOutput<K extends StageKind = StageKind> {
   joined?: StageCounts;
   /** Of a fresh replay: held against the memo's record of this shard, or of those joined here. */
   compared?: Comparison;
-}
-
-/** Shards by whether the memo had them, those that a fan-out has joined into one output among them. Pure. */
-export function countShards(outputs: Pick<StageOutput, 'reused' | 'joined'>[]): StageCounts {
-  const counts = { reused: 0, redone: 0 };
-  for (const { reused, joined } of outputs) {
-    counts.reused += joined?.reused ?? Number(reused);
-    counts.redone += joined?.redone ?? Number(!reused);
-  }
-  return counts;
 }

@@ -14,7 +14,7 @@
 import { z } from 'zod';
 import type { Problem } from '../schemas/problem.ts';
 import { cutOff } from '../verifiers/answer.ts';
-import { INSTANCES, judgeSql } from '../verifiers/sql.ts';
+import { INSTANCES, judgeSql, sqlResult } from '../verifiers/sql.ts';
 import { forQuery, SqlSchema } from '../verifiers/sql-schema.ts';
 import { DatasetParameters, noRows } from './dataset.ts';
 import { ask, pretrainedDefaults, shotsOf, STOP } from './pretrained.ts';
@@ -127,6 +127,9 @@ const spider: Task<SpiderParameters> = {
     const schema = forQuery(SqlSchema.parse(data.schema), gold[0]!);
     return judgeSql({ schema, gold: gold[0]!, answer: spider.parse(text), instances: data.instances as number });
   },
+  // The databases hold what the gold asks about, as Spider's own do; the gold itself is not run.
+  vote: ({ data, gold }, text) =>
+    sqlResult({ schema: forQuery(SqlSchema.parse(data.schema), gold[0]!), answer: spider.parse(text) }),
   stepCount: (text) => text.split(/(?<=[.;])\s/).length,
   maxNewTokens: () => MAX_NEW_TOKENS,
   defaults: pretrainedDefaults,

@@ -65,6 +65,11 @@ export interface Task<P = any> {
   /** Throwing means unjudged. */
   judge(problem: Problem, text: string): Judgement | Promise<Judgement>;
   checkSteps?(problem: Problem, text: string): StepCheck;
+  /**
+   * What a completion votes for in a majority of several, equal where answers mean the same; null = nothing. It may not look at
+   * the gold answer. Runs where `judge` does; throwing means unjudged. Absent: the answer as `parse` reads it.
+   */
+  vote?(problem: Problem, text: string): string | null | Promise<string | null>;
   /** What two completions that take the same steps have in common: `dedup: 'steps'` keeps one of them. Absent: the text but for white space. */
   sameSteps?(text: string): string;
   /** Steps of reasoning a completion takes, to hold against those of a human's. */

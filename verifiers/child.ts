@@ -38,7 +38,7 @@ process.on('SIGINT', () => undefined);
 process.on('unhandledRejection', () => undefined);
 
 const { default: task } = (await import(module)) as { default: Judging };
-process.on('message', ({ id, problem, text, timeoutMs, known }: ToVerifier) => {
-  void judgeOne(task, problem, text, { timeoutMs, known }).then((found) => send({ id, ...found }));
+process.on('message', ({ id, problem, text, timeoutMs, known, vote }: ToVerifier) => {
+  void judgeOne(task, problem, text, { timeoutMs, known, vote }).then((found) => send({ id, ...found }));
 });
 send({ ready: true });

@@ -28,6 +28,7 @@ export interface ToVerifier {
   text: string;
   timeoutMs: number;
   known?: Verdict;
+  vote?: boolean;
 }
 export type FromVerifier = { ready: true } | ({ id: number } & RowFound);
 
@@ -58,7 +59,7 @@ class Hosted implements HostedVerifier {
     private readonly onEnd: (self: Hosted) => void,
   ) {}
 
-  async judge(problem: Problem, text: string, { timeoutMs, signal, known }: RowOptions): Promise<RowFound> {
+  async judge(problem: Problem, text: string, { timeoutMs, signal, known, vote }: RowOptions): Promise<RowFound> {
     signal?.throwIfAborted();
     const child = this.#ensure();
     await this.#ready;
@@ -71,7 +72,9 @@ class Hosted implements HostedVerifier {
       fail = reject;
     });
     const hear = (message: FromVerifier) => {
-      if ('id' in message && message.id === id) settle({ verdict: message.verdict, steps: message.steps });
+      if (!('id' in message) || message.id !== id) return;
+      const { id: _, ...row } = message;
+      settle(row);
     };
     // Its last word may come a moment after its end.
     const ended = (code: number | null, how: NodeJS.Signals | null) =>
@@ -91,7 +94,10 @@ class Hosted implements HostedVerifier {
     try {
       // A failed send means that the child is ending: its exit settles the row.
       if (child.exitCode !== null || child.signalCode !== null) ended(child.exitCode, child.signalCode);
-      else child.send({ id, problem, text, timeoutMs, ...(known && { known }) } satisfies ToVerifier, () => undefined);
+      else {
+        const asked: ToVerifier = { id, problem, text, timeoutMs, ...(known && { known }), ...(vote && { vote }) };
+        child.send(asked, () => undefined);
+      }
       return await found;
     } finally {
       clearTimeout(late);

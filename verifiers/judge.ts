@@ -96,6 +96,7 @@ export async function judgeSafely(
 export interface Judging {
   judge(problem: Problem, text: string): Judgement | Promise<Judgement>;
   checkSteps?(problem: Problem, text: string): StepsFound;
+  vote?(problem: Problem, text: string): string | null | Promise<string | null>;
 }
 export interface StepsFound {
   sound: boolean;
@@ -105,24 +106,41 @@ export interface RowFound {
   verdict: Verdict;
   /** null: no step checker, or it found nothing out. */
   steps: StepsFound | null;
+  /** What the text votes for, null for nothing; absent where nobody asked or the task has no votes of its own. */
+  vote?: string | null;
 }
 export interface RowOptions {
   timeoutMs: number;
   signal?: AbortSignal | undefined;
   /** The verdict where it stands already; only the steps are looked at. */
   known?: Verdict | undefined;
+  /** Its vote is asked for. */
+  vote?: boolean | undefined;
 }
 
-/** One row, tried once. Rejects only when cancelled. A step checker that throws says nothing about the steps. */
+/**
+ * One row, tried once. Rejects only when cancelled. A step checker that throws says nothing about the steps; a vote that throws
+ * leaves the row unjudged, as a verdict that does.
+ */
 export async function judgeOne(task: Judging, problem: Problem, text: string, options: RowOptions): Promise<RowFound> {
   const { timeoutMs, signal, known } = options;
   const limits = { timeoutMs, ...(signal && { signal }) };
-  const verdict = known ?? (await judgeSafely(() => task.judge(problem, text), limits));
+  const judged = known ?? (await judgeSafely(() => task.judge(problem, text), limits));
+  let vote: string | null | undefined;
+  const verdict =
+    options.vote && task.vote && judged.verdict !== 'unjudged'
+      ? await judgeSafely(async () => {
+          vote = await task.vote!(problem, text);
+          return judged;
+        }, limits)
+      : judged;
   if (verdict.verdict === 'unjudged') return { verdict, steps: null };
+  const voted = vote !== undefined && { vote };
   try {
     const steps = task.checkSteps?.(problem, text);
-    return { verdict, steps: steps ? { sound: steps.sound, firstWrongStep: steps.firstWrongStep } : null };
+    const found = steps ? { sound: steps.sound, firstWrongStep: steps.firstWrongStep } : null;
+    return { verdict, steps: found, ...voted };
   } catch {
-    return { verdict, steps: null };
+    return { verdict, steps: null, ...voted };
   }
 }

@@ -98,6 +98,38 @@ function crowdOf(tokens: SqlToken[]): number {
   return Math.max(0, ...sizes);
 }
 
+/** Numbers that a column of text holds where it is added up: of words every sum is 0. */
+const NUMERALS = ['3', '12', '47', '150'];
+
+/** Lower-case names of the columns inside `avg(…)` and `sum(…)`. */
+function addedUp(tokens: SqlToken[]): Set<string> {
+  const names = new Set<string>();
+  for (const [at, { raw }] of tokens.entries()) {
+    if (!/^(?:avg|sum)$/i.test(raw) || tokens[at + 1]?.raw !== '(') continue;
+    const { depth } = tokens[at + 1]!;
+    for (let inside = at + 2; inside < tokens.length && tokens[inside]!.depth > depth; inside++)
+      names.add(bareName(tokens[inside]!));
+  }
+  return names;
+}
+
+/**
+ * Lower-case names of what a query over one table groups by. As keys they would make groups of one row, of which no aggregate
+ * says anything: such a "key" is half of one, of which Spider names no more.
+ */
+function groupedBy(tokens: SqlToken[]): Set<string> {
+  const word = (at: number) => tokens[at]?.raw.toLowerCase();
+  const froms = tokens.filter(({ raw }) => /^(?:from|join)$/i.test(raw)).length;
+  const names = new Set<string>();
+  for (let at = 0; froms === 1 && at < tokens.length; at++) {
+    if (word(at) !== 'group' || word(at + 1) !== 'by') continue;
+    for (let of = at + 2; of < tokens.length && !/^(?:having|order|limit|[)])$/.test(word(of)!); of++)
+      names.add(bareName(tokens[of]!));
+  }
+  return names;
+}
+const bareName = ({ kind, raw }: SqlToken): string => (kind === 'text' ? raw.slice(1, -1) : raw).toLowerCase();
+
 /**
  * Foreign keys that a schema forgot to declare: `a.x = b.y` in the query, where y is the key of b and x points nowhere. Without
  * them hardly a row would join.
@@ -133,25 +165,30 @@ function joinsOf({ tables, foreign }: SqlSchema, tokens: SqlToken[]): SqlSchema[
 
 /**
  * The schema with what the query compares its columns with among their values, and the joins it makes among its foreign keys. What a
- * foreign key is compared with must stand where it points to.
+ * foreign key is compared with must stand where it points to. Text that is added up holds numbers, and a key that a query over one
+ * table groups by is none.
  */
 export function forQuery(schema: SqlSchema, sql: string): SqlSchema {
   const tokens = sqlTokens(sql);
   const names = new Set(schema.tables.flatMap(({ columns }) => columns.map(({ name }) => name.toLowerCase())));
   const found = literalsOf(names, tokens);
   const crowd = crowdOf(tokens);
+  const [summed, grouped] = [addedUp(tokens), groupedBy(tokens)];
   const foreign = [...schema.foreign, ...joinsOf(schema, tokens)];
   const pointing = (table: string, column: string) =>
     foreign.filter((one) => one.toTable === table && one.toColumn === column).map((one) => one.column);
   const tables = schema.tables.map((table) => ({
     ...table,
     // What many rows point with is no key by itself, unless it was declared as both.
-    key: foreign.slice(schema.foreign.length).some((one) => one.table === table.name && table.key.includes(one.column))
-      ? []
-      : table.key,
+    key:
+      table.key.some((name) => grouped.has(name.toLowerCase())) ||
+      foreign.slice(schema.foreign.length).some((one) => one.table === table.name && table.key.includes(one.column))
+        ? []
+        : table.key,
     columns: table.columns.map((one) => {
       const from = [one.name, ...pointing(table.name, one.name)].map((name) => name.toLowerCase());
-      const values = new Set([...(one.values ?? []), ...from.flatMap((name) => found.get(name) ?? [])]);
+      const numerals = one.type === 'text' && summed.has(one.name.toLowerCase()) ? NUMERALS : [];
+      const values = new Set([...(one.values ?? []), ...numerals, ...from.flatMap((name) => found.get(name) ?? [])]);
       return values.size > 0 ? { ...one, values: [...values] } : one;
     }),
   }));

@@ -10,9 +10,12 @@
  * Where the gold itself leaves the order open (ties, LIMIT among ties) it is run a second time with its tables read backwards:
  * rows that then come in another order are compared without it, and an instance where other rows come judges nothing.
  *
+ * `sqlResult` says what a query gives, without a gold: candidates that give the same are one vote.
+ *
  * What is wrong with the answer, loops and floods included, is `incorrect`; a gold that does not run or says nothing on any
  * instance, and trouble of SQLite, are thrown. Deterministic; decision 0019 says why it is safe to run.
  */
+import { createHash } from 'node:crypto';
 import { instanceOf } from './sql-instances.ts';
 import { createTables, isOrdered } from './sql-schema.ts';
 import type { SqlSchema } from './sql-schema.ts';
@@ -25,6 +28,8 @@ import type { Judgement } from './verifier.ts';
 export const INSTANCES = 20;
 /** Looked at in search of those on which the gold says something, whatever number is wanted; more where more are. */
 const LOOKS = 80;
+/** Instances that a vote is made on. */
+const VOTED_ON = 5;
 /** Databases kept open, of the schemas asked about last. */
 const MOST_OPEN = 1_600;
 
@@ -94,6 +99,27 @@ function written({ columns, rows }: QueryResult, sorted = false): string {
   return `${columns}\n${(sorted ? lines.sort() : lines).join('\n')}`;
 }
 
+/**
+ * What a query gives on the schema's first databases, in short: equal for queries that give the same rows there (in the same
+ * order, where they ask for one). Null: no query, or one that cannot be run.
+ * @throws Error for trouble of SQLite.
+ */
+export async function sqlResult({ schema, answer }: Pick<SqlSubmission, 'schema' | 'answer'>): Promise<string | null> {
+  if (answer === null) return null;
+  const { open } = await (sqlite ??= loadSqlite());
+  const at = databasesAt(schema, open);
+  const hash = createHash('sha256');
+  try {
+    for (let instance = 0; instance < VOTED_ON; instance++)
+      hash.update(`${written(at(instance).query(answer), !isOrdered(answer))}\n\n`);
+  } catch (error) {
+    if (error instanceof QueryRefused) return null;
+    forget();
+    throw error;
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
 /** @throws Error for trouble of the gold or of SQLite: the row is unjudged then. */
 export async function judgeSql({ schema, gold, answer, instances = INSTANCES }: SqlSubmission): Promise<Judgement> {
   if (answer === null) return incorrect('no query found');
@@ -107,14 +133,19 @@ export async function judgeSql({ schema, gold, answer, instances = INSTANCES }: 
   }
 }
 
-function compare({ schema, gold, answer, instances }: Required<SqlSubmission>, open: Sqlite['open']): Judgement {
-  const key = JSON.stringify(schema);
-  const opened = databasesOf(key);
-  const at = (instance: number, tables = () => instanceOf(schema, instance)): Database => {
+/** Opens a schema's databases when they are asked for. */
+function databasesAt(schema: SqlSchema, open: Sqlite['open']) {
+  const opened = databasesOf(JSON.stringify(schema));
+  return (instance: number, tables = () => instanceOf(schema, instance)): Database => {
     const there = opened.get(instance) ?? open(createTables(schema), tables());
     opened.set(instance, there);
     return there;
   };
+}
+
+function compare({ schema, gold, answer, instances }: Required<SqlSubmission>, open: Sqlite['open']): Judgement {
+  const key = JSON.stringify(schema);
+  const at = databasesAt(schema, open);
   const name = `${instances}\n${gold}\n${key}`;
   let expected = expectations.get(name);
   if (!expected) {

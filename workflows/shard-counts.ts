@@ -1,8 +1,8 @@
 /** What the shards of an iteration's stages say together: reused or done, and how a fresh replay compares. Pure. */
 import { addComparisons } from '../schemas/comparison.ts';
 import type { IterationRecord } from '../schemas/run.ts';
-import { countShards } from '../schemas/stage.ts';
 import type { StageKind, StageOutput } from '../schemas/stage.ts';
+import { countShards } from '../schemas/stage-counts.ts';
 
 /** `finished`: the stages in the order of the graph. `compared` stands there after a fresh replay alone. */
 export function shardCounts(

@@ -8,12 +8,14 @@
  * base's weights digest, so that an adapter never meets another base unseen. Loading merges the two.
  */
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { Digest } from '../../schemas/artifact.ts';
 import { AdapterOptions } from '../../schemas/checkpoint.ts';
 import { EngineError } from '../engine.ts';
 import type { LocalCheckpoint } from '../engine.ts';
 import { adapterShapes, mergeSteps } from './adapter.ts';
 import { gently } from './gently.ts';
+import { REWARD_HEAD } from './parameters.ts';
 import {
   digestSteps,
   exactTensors,
@@ -25,7 +27,11 @@ import {
 } from './safetensors.ts';
 import type { Checkpoint, NamedTensor } from './safetensors.ts';
 
-const AdapterMetadata = AdapterOptions.extend({ base: Digest });
+const AdapterMetadata = AdapterOptions.extend({
+  base: Digest,
+  /** It makes the base a reward model, whose head is among the tensors. */
+  rewardHead: z.literal(true).optional(),
+});
 
 /** Digest of a model that is an adapter on a base: over the digests of both. */
 export const adaptedDigest = (adapter: string, base: string): string =>
@@ -34,7 +40,8 @@ export const adaptedDigest = (adapter: string, base: string): string =>
 /** Writes an adapter: same factors, options and base ⇒ same bytes. Gives the digest of the adapted model. */
 export async function writeAdapter(file: string, adapter: Adapter): Promise<string> {
   const base = await gently(digestSteps(adapter.base.tensors.values()));
-  const metadata = AdapterMetadata.parse({ ...adapter.options, base });
+  const rewardHead = adapter.tensors.has(REWARD_HEAD) && { rewardHead: true };
+  const metadata = AdapterMetadata.parse({ ...adapter.options, base, ...rewardHead });
   await writeSafetensors(file, { adapter: JSON.stringify(metadata) }, adapter.tensors.values());
   return adaptedDigest(weightsDigest(adapter.tensors.values()), base);
 }
@@ -50,7 +57,7 @@ export interface Adapter {
 export async function readAdapter(path: string, base: Pick<LocalCheckpoint, 'path'>): Promise<Adapter> {
   const whole = await readCheckpoint(base.path);
   const { metadata, tensors } = await readSafetensors(path);
-  const { base: wanted, ...options } = parseMetadata(path, metadata, 'adapter', AdapterMetadata);
+  const { base: wanted, rewardHead, ...options } = parseMetadata(path, metadata, 'adapter', AdapterMetadata);
   const found = await gently(digestSteps(whole.tensors.values()));
   if (found !== wanted) {
     throw new EngineError(
@@ -58,7 +65,8 @@ export async function readAdapter(path: string, base: Pick<LocalCheckpoint, 'pat
       `${path} is an adapter on the weights ${wanted}, but ${base.path} holds ${found}; give the base it was trained on`,
     );
   }
-  return { base: whole, options, tensors: exactTensors(path, tensors, adapterShapes(whole.config, options)) };
+  const shapes = adapterShapes(whole.config, options, rewardHead);
+  return { base: whole, options, tensors: exactTensors(path, tensors, shapes) };
 }
 
 /**
@@ -68,5 +76,10 @@ export async function readAdapter(path: string, base: Pick<LocalCheckpoint, 'pat
 export async function readModel({ path, base }: Pick<LocalCheckpoint, 'path' | 'base'>): Promise<Checkpoint> {
   if (base === undefined) return readCheckpoint(path);
   const adapter = await readAdapter(path, base);
-  return { ...adapter.base, tensors: await gently(mergeSteps(adapter.base.tensors, adapter)) };
+  const { config } = adapter.base;
+  return {
+    ...adapter.base,
+    config: adapter.tensors.has(REWARD_HEAD) ? { ...config, rewardHead: true } : config,
+    tensors: await gently(mergeSteps(adapter.base.tensors, adapter)),
+  };
 }

@@ -8,14 +8,15 @@
  * Names are those that PEFT writes (`adapter_model.safetensors`):
  * `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight` [rank, in] and `….lora_B.weight` [out, rank].
  *
- * Limits: no dropout (a step stays a function of seed and data), no bias; embedding, norms and output layer stay frozen.
+ * Limits: no dropout (a step stays a function of seed and data), no bias; embedding, norms and output layer stay frozen. A reward
+ * head is no pair of factors: it learns whole.
  */
 import type { AdapterOptions, DecoderConfig } from '../../schemas/checkpoint.ts';
 import { atOnce } from './gently.ts';
 import type { Steps } from './gently.ts';
 import { flatten, gainOf, parameterLayout } from './layout.ts';
 import type { Block, Layout } from './layout.ts';
-import { parameterShapes } from './parameters.ts';
+import { parameterShapes, REWARD_HEAD } from './parameters.ts';
 import type { ParameterShape } from './parameters.ts';
 import { uniform } from './rng.ts';
 import type { NamedTensor } from './safetensors.ts';
@@ -29,9 +30,9 @@ const factorsOf = (name: string) => {
 };
 const isProjection = ({ name }: { name: string }) => name.endsWith('_proj.weight');
 
-/** Every tensor of an adapter, in the order of the forward pass; A before B. */
-export function adapterShapes(config: DecoderConfig, { rank }: AdapterOptions): ParameterShape[] {
-  return parameterShapes(config)
+/** Every tensor of an adapter, in the order of the forward pass; A before B. `reward`: a whole reward head besides. */
+export function adapterShapes(config: DecoderConfig, { rank }: AdapterOptions, reward = false): ParameterShape[] {
+  const factors = parameterShapes(config)
     .filter(isProjection)
     .flatMap(({ name, shape: [rows, columns] }) => {
       const { a, b } = factorsOf(name);
@@ -40,13 +41,14 @@ export function adapterShapes(config: DecoderConfig, { rank }: AdapterOptions): 
         { name: b, shape: [rows!, rank] },
       ];
     });
+  return reward ? [...factors, { name: REWARD_HEAD, shape: [1, config.dModel] }] : factors;
 }
 
 /**
  * Where each factor lies in the vector that learns. A block of several projections (q, k, v) has one A [3·rank, in], the
  * factors below one another, and one B [out, 3·rank] that holds theirs along its diagonal: between them it is and stays 0.
  */
-export function adapterLayout(config: DecoderConfig, adapter: AdapterOptions): AdapterLayout {
+export function adapterLayout(config: DecoderConfig, adapter: AdapterOptions, reward = false): AdapterLayout {
   const { rank } = adapter;
   const layout: AdapterLayout = { config, adapter, size: 0, blocks: [], pieces: [] };
   const { blocks, pieces } = parameterLayout(config);
@@ -79,16 +81,30 @@ export function adapterLayout(config: DecoderConfig, adapter: AdapterOptions): A
       row += piece.shape[0]!;
     }
   }
+  if (reward) {
+    const score = { shape: [1, config.dModel], length: config.dModel };
+    layout.blocks.push({ name: 'score', ...score });
+    layout.pieces.push({ name: REWARD_HEAD, block: 'score', shape: score.shape, offset: layout.size, rotary: false });
+    layout.size += score.length;
+  }
   return layout;
 }
 
 /** Counter that keeps an adapter's first values apart from every other use of the same seed. */
 const INITIAL_ADAPTER = 3;
 
-/** A uniform within 1/√in, B zero (as PEFT): the adapted model begins as the base. Same seed ⇒ same bytes on every Node. */
-export function initialAdapter(config: DecoderConfig, adapter: AdapterOptions, seed: string): Map<string, NamedTensor> {
+/**
+ * A uniform within 1/√in, B zero (as PEFT): the adapted model begins as the base; a reward head zero. Same seed ⇒ same bytes on
+ * every Node.
+ */
+export function initialAdapter(
+  config: DecoderConfig,
+  adapter: AdapterOptions,
+  seed: string,
+  reward = false,
+): Map<string, NamedTensor> {
   const tensors = new Map<string, NamedTensor>();
-  for (const [index, { name, shape }] of adapterShapes(config, adapter).entries()) {
+  for (const [index, { name, shape }] of adapterShapes(config, adapter, reward).entries()) {
     const data = new Float32Array(shape[0]! * shape[1]!);
     if (name.endsWith('lora_A.weight')) {
       const bound = 1 / Math.sqrt(shape[1]!);
@@ -144,6 +160,8 @@ export function* mergeSteps(
   { options: { rank, alpha }, tensors }: { options: AdapterOptions; tensors: ReadonlyMap<string, NamedTensor> },
 ): Steps<Map<string, NamedTensor>> {
   const merged = new Map(base);
+  const head = tensors.get(REWARD_HEAD);
+  if (head) merged.set(REWARD_HEAD, head);
   for (const { name, shape, data } of base.values()) {
     if (!isProjection({ name })) continue;
     const factors = factorsOf(name);

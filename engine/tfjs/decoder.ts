@@ -97,7 +97,7 @@ export class Decoder {
       results.push(this.#passes.run(cache, ids, wanted));
     }
     if (results.length === 1) return { cache: caches[0]!, result: results[0]! };
-    const result = wanted === 'logits' ? this.kernels.concat(results) : this.kernels.concatInts(results);
+    const result = wanted === 'best' ? this.kernels.concatInts(results) : this.kernels.concat(results);
     this.kernels.release(result);
     free(...results);
     return { cache: Cache.join(this.kernels, caches), result };
@@ -105,7 +105,7 @@ export class Decoder {
 
   /**
    * What the next token of each position costs, −log p, in rows that are known whole.
-   * @param rows ids of as many rows as `scoredAtOnce(padded)`, each of at most `padded` + 1; an empty one stands for an unused slot.
+   * @param rows ids of as many rows as `costsAtOnce(padded)`, each of at most `padded` + 1; an empty one stands for an unused slot.
    * @returns [rows, padded]: row r's costs of its tokens 1, 2, … stand at the end of its line.
    */
   costs(rows: readonly (readonly number[])[], padded: number, padId: number): Float32Array {
@@ -128,9 +128,33 @@ export class Decoder {
     }
   }
 
+  /**
+   * What a reward model's head gives behind each row's last token. Its products are added up here, in float64 and in their order.
+   * @param rows ids of as many rows as `rewardsAtOnce(padded)`, each of at most `padded`; an empty one stands for an unused slot.
+   * @returns [rows]
+   */
+  rewards(rows: readonly (readonly number[])[], padded: number, padId: number): Float64Array {
+    const { weights, bias } = this.#weights.reward!;
+    const { cache, result } = this.prefill(rows, padded, padId, 'normed');
+    cache.close();
+    const normed = read(result) as Float32Array;
+    const found = Float64Array.from(rows, (_, row) => {
+      let sum = bias;
+      for (const [i, weight] of weights.entries()) sum += weight * normed[row * weights.length + i]!;
+      return sum;
+    });
+    free(result);
+    return found;
+  }
+
   /** How many rows `costs` takes: of their padded length alone, as in a prefill. */
-  scoredAtOnce(padded: number): number {
+  costsAtOnce(padded: number): number {
     return this.#pieceOf(padded, 0, this.config.vocabSize);
+  }
+
+  /** The same of `rewards`. */
+  rewardsAtOnce(padded: number): number {
+    return this.#pieceOf(padded, 0);
   }
 
   /**

@@ -65,7 +65,7 @@ export function createTfjsEngine(): Engine {
     });
 
   return {
-    learns: ['preference', 'policy'],
+    learns: ['preference', 'policy', 'reward-model'],
 
     describe: () => Promise.resolve(describeTfjs()),
 

@@ -70,13 +70,13 @@ export interface ForwardInputs<V> {
   prefixValues: V[];
 }
 
-/** @returns `best` int32 [S], the likeliest next token of each slot, and `logits` [S, vocab]. */
+/** @returns `best` int32 [S], the likeliest next token of each slot, `logits` [S, vocab], and what they are made of, `normed` [S, d]. */
 export function forward<V>(
   k: Kernels<V>,
   config: DecoderConfig,
   inputs: ForwardInputs<V>,
   prefixed: boolean,
-): { best: V; logits: V } {
+): { best: V; logits: V; normed: V } {
   const { heads, normEpsilon } = config;
   const groups = kvHeadsOf(config);
   const group = heads / groups;
@@ -150,6 +150,7 @@ export function forward<V>(
     const { value: hidden } = activate(k, config.activation, affine(normed, layer.up), gate);
     x = k.add(x, affine(hidden, layer.down));
   }
-  const logits = affine(norm(x), inputs.head);
-  return { best: k.argMax(logits, 1), logits };
+  const normed = norm(x);
+  const logits = affine(normed, inputs.head);
+  return { best: k.argMax(logits, 1), logits, normed };
 }

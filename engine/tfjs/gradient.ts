@@ -37,7 +37,8 @@ interface Step<V> {
 export type Objective<V> = (costs: V) => { loss: V; weights: V };
 
 /**
- * Runs the pass; the gradients are those of the loss [scalar]: summed over the M predicted tokens, or what `objective` says.
+ * Runs the pass; the gradients are those of the loss [scalar]: summed over the M predicted tokens (over the rows' labels, where
+ * `learner` has a reward head), or what `objective` says.
  * `learner` gives the weights and takes what they have to learn. `pieces`: how many there are in inputs.pieces.
  */
 export function learn<V>(
@@ -222,7 +223,7 @@ export function learn<V>(
   /** −log p of a piece's tokens, and its derivative by their logits. */
   const costsOf = (n: number, before: V | undefined): [costs: V, dLogits: V] => {
     const logits = learner.logits(before === undefined ? normed[n]! : k.after(normed[n]!, before));
-    const made = k.crossEntropy(logits, targets[n]!, vocabSize);
+    const made = k.crossEntropy(logits, targets[n]!, learner.classes);
     k.free(logits);
     return made;
   };

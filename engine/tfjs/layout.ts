@@ -9,14 +9,14 @@
  * Rows of q and k, and what goes with them, are in another order than in the file: that of rotary.ts.
  */
 import type { AdapterOptions, DecoderConfig } from '../../schemas/checkpoint.ts';
-import { parameterShapes } from './parameters.ts';
+import { parameterShapes, REWARD_HEAD } from './parameters.ts';
 import { fileRow } from './rotary.ts';
 import { uniform } from './rng.ts';
 import type { NamedTensor } from './safetensors.ts';
 
 /** A stretch of the vector that the forward pass reads as one tensor. */
 export interface Block {
-  /** `embed`, `places`, `head`, `norm`, or `<layer>.<norm1|qkv|qNorm|kNorm|o|norm2|gate|up|down>`; `….bias` what is added. */
+  /** `embed`, `places`, `head`, `score`, `norm`, or `<layer>.<norm1|qkv|qNorm|kNorm|o|norm2|gate|up|down>`; `….bias` what is added. */
   name: string;
   shape: number[];
   length: number;
@@ -59,6 +59,7 @@ const BLOCKS: Record<string, string> = {
   'model.embed_positions.weight': 'places',
   'model.norm.weight': 'norm',
   'lm_head.weight': 'head',
+  [REWARD_HEAD]: 'score',
 };
 
 /** Biases lie beside their matrix. */
@@ -74,7 +75,7 @@ export function gainOf({ norm, parallel }: DecoderConfig, block: string): string
   const [, layer, short] = /^(\d+)\.(.+)$/.exec(block) ?? [];
   if (short === 'qkv') return `${layer}.norm1`;
   if (short === 'up' || short === 'gate') return `${layer}.${parallel ? 'norm1' : 'norm2'}`;
-  return block === 'head' ? 'norm' : undefined;
+  return block === 'head' || block === 'score' ? 'norm' : undefined;
 }
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -136,7 +137,7 @@ export function unflatten(layout: Layout, vector: Float32Array): Map<string, Nam
 const INITIAL_WEIGHTS = 1;
 
 /**
- * Starting weights: gains are 1, biases 0, matrices uniform with standard deviation 1/√in; those that write into the residual stream
+ * Starting weights: gains are 1, biases and a reward head 0, other matrices uniform with standard deviation 1/√in; those that write into the residual stream
  * (`o`, `down`) are smaller by √(2·layers), so that its size does not grow with depth. Uniform rather than normal because
  * logarithms and cosines may differ between versions of V8: same seed ⇒ same bytes on every Node.
  */
@@ -144,7 +145,8 @@ export function initialTensors(config: DecoderConfig, seed: string): Map<string,
   const tensors = new Map<string, NamedTensor>();
   for (const [index, { name, shape }] of parameterShapes(config).entries()) {
     const data = new Float32Array(sizeOf(shape));
-    if (shape.length === 1) data.fill(name.endsWith('.bias') ? 0 : 1);
+    if (name === REWARD_HEAD) data.fill(0);
+    else if (shape.length === 1) data.fill(name.endsWith('.bias') ? 0 : 1);
     else {
       const residual = /o_proj|down_proj/.test(name) ? Math.sqrt(2 * config.layers) : 1;
       const bound = Math.sqrt(3 / shape[1]!) / residual;

@@ -29,13 +29,20 @@ export interface Learner<V> {
   learnBias(name: string, dOut: V): void;
   /** Takes the gradient of a block that is used as it is, or a part of it: parts add up. */
   learnBlock(name: string, gradient: V): void;
-  /** [M, vocab] of rows [M, d] of the last norm. */
+  /** How many there are to choose from: the vocabulary's, or the reward head's two, wrong and right. */
+  readonly classes: number;
+  /** [M, classes] of rows [M, d] of the last norm. */
   logits(normed: V): V;
   /** Takes the gradients of the logits; gives those of `normed`. */
   logitsBack(dLogits: V, normed: V): V;
   /** Of everything that learns, as one vector [layout.size]. */
   gradient(): V;
 }
+
+/** A reward z as logits [M, 2] of wrong and right: their softmax is (1 − σ(z), σ(z)). */
+const asClasses = <V>(k: Kernels<V>, reward: V): V => k.concat([k.mul(reward, k.scalar(0)), reward], 1);
+/** What the reward has to learn of what its two classes have: [M, 1]. */
+const ofReward = <V>(k: Kernels<V>, dLogits: V): V => k.splitSizes(dLogits, k.ints([1, 1]), 2, 1)[1]!;
 
 /** The vector as its blocks. */
 function blocksOf<V>(k: Kernels<V>, { blocks }: Layout, vector: V): Map<string, V> {
@@ -47,20 +54,24 @@ function blocksOf<V>(k: Kernels<V>, { blocks }: Layout, vector: V): Map<string, 
 const joined = <V>(k: Kernels<V>, { blocks }: Layout, gradients: ReadonlyMap<string, V>): V =>
   k.concat(blocks.map(({ name, length }) => k.reshape(gradients.get(name)!, [length])));
 
-/** Every weight learns. */
+/** Every weight learns that the pass uses. */
 export class FullLearner<V> implements Learner<V> {
+  readonly classes: number;
   readonly #weights: Map<string, V>;
   readonly #gradients = new Map<string, V>();
   readonly #head: string;
   #output: V | undefined;
 
+  /** @param reward the last layer is the reward head, not the vocabulary's. */
   constructor(
     readonly k: Kernels<V>,
     readonly layout: Layout,
     weights: V,
+    readonly reward = false,
   ) {
     this.#weights = blocksOf(k, layout, weights);
-    this.#head = layout.config.tiedEmbeddings ? 'embed' : 'head';
+    this.#head = reward ? 'score' : layout.config.tiedEmbeddings ? 'embed' : 'head';
+    this.classes = reward ? 2 : layout.config.vocabSize;
   }
 
   block(name: string): V {
@@ -101,22 +112,31 @@ export class FullLearner<V> implements Learner<V> {
     const { k } = this;
     this.#output ??= this.#times(this.#head, gainOf(this.layout.config, 'head'));
     const product = k.matmul(normed, this.#output, false, true);
+    if (this.reward) return asClasses(k, product);
     const bias = this.bias('head');
     return bias === undefined ? product : k.add(product, bias);
   }
   logitsBack(dLogits: V, normed: V): V {
-    this.#learn(this.#head, dLogits, normed, gainOf(this.layout.config, 'head'));
-    this.learnBias('head', dLogits);
+    const dOutput = this.reward ? ofReward(this.k, dLogits) : dLogits;
+    this.#learn(this.#head, dOutput, normed, gainOf(this.layout.config, 'head'));
+    if (!this.reward) this.learnBias('head', dLogits);
     // The next piece waits for this one's gradients too.
-    return this.k.after(this.k.matmul(dLogits, this.#output!), this.#gradients.get(this.#head)!);
+    return this.k.after(this.k.matmul(dOutput, this.#output!), this.#gradients.get(this.#head)!);
   }
   gradient(): V {
-    return joined(this.k, this.layout, this.#gradients);
+    const { k } = this;
+    for (const { name } of this.layout.blocks)
+      if (!this.#gradients.has(name)) this.#gradients.set(name, k.mul(this.block(name), k.scalar(0)));
+    return joined(k, this.layout, this.#gradients);
   }
 }
 
-/** The frozen weights are given block by block (`frozenBlocks` of adapter.ts), gains folded in; only the adapter learns. */
+/**
+ * The frozen weights are given block by block (`frozenBlocks` of adapter.ts), gains folded in; only the adapter learns, and the
+ * reward head where the layout has one.
+ */
 export class AdapterLearner<V> implements Learner<V> {
+  readonly classes: number;
   readonly #adapter: Map<string, V>;
   readonly #gradients = new Map<string, V>();
   /** A·gain of each block, from `matrix` to `learn`. */
@@ -132,6 +152,7 @@ export class AdapterLearner<V> implements Learner<V> {
   ) {
     this.#adapter = blocksOf(k, layout, adapter);
     this.#scale = k.scalar(layout.adapter.alpha / layout.adapter.rank);
+    this.classes = this.#adapter.has('score') ? 2 : layout.config.vocabSize;
   }
 
   #frozen(name: string): V {
@@ -170,7 +191,7 @@ export class AdapterLearner<V> implements Learner<V> {
     k.free(scaled, inner, dInner);
   }
   #head(): V {
-    return this.#frozen(this.layout.config.tiedEmbeddings ? 'embed' : 'head');
+    return this.#adapter.get('score') ?? this.#frozen(this.layout.config.tiedEmbeddings ? 'embed' : 'head');
   }
   /** Times the last gain, where it is not applied yet. */
   #gained(rows: V): V {
@@ -179,11 +200,18 @@ export class AdapterLearner<V> implements Learner<V> {
   }
   logits(normed: V): V {
     const product = this.k.matmul(this.#gained(normed), this.#head(), false, true);
+    if (this.#adapter.has('score')) return asClasses(this.k, product);
     const bias = this.bias('head');
     return bias === undefined ? product : this.k.add(product, bias);
   }
-  logitsBack(dLogits: V): V {
-    return this.#gained(this.k.matmul(dLogits, this.#head()));
+  logitsBack(dLogits: V, normed: V): V {
+    const { k } = this;
+    if (!this.#adapter.has('score')) return this.#gained(k.matmul(dLogits, this.#head()));
+    const dReward = ofReward(k, dLogits);
+    const own = k.matmul(dReward, this.#gained(normed), true);
+    const before = this.#gradients.get('score');
+    this.#gradients.set('score', before === undefined ? own : k.add(before, own));
+    return this.#gained(k.matmul(dReward, this.#head()));
   }
   learnBias(): void {
     // Frozen.

@@ -14,11 +14,12 @@ import type { PolicyAim, PolicyInputs } from './policy.ts';
 import { preference } from './preference.ts';
 import type { PreferenceInputs } from './preference.ts';
 
-export type Aim = { kind: 'preference'; beta: number } | PolicyAim;
+/** `reward-model`: the last layer is the reward head, and a row predicts its label (reward-model.ts). */
+export type Aim = { kind: 'preference'; beta: number } | PolicyAim | { kind: 'reward-model' };
 
 /** A batch as an aim reads it. */
 export interface AimBatch {
-  /** The loss of a step is the mean over so many of these, in all its batches: pairs, or samples. */
+  /** The loss of a step is the mean over so many of these, in all its batches: pairs, samples, or labels. */
   count: number;
   inputs: Record<string, { values: Int32Array | Float32Array; shape: number[] }>;
 }
@@ -33,14 +34,19 @@ export function aimInputs(aim: Aim): [name: string, type: number][] {
       ['preferred', int32],
       ['reference', float32],
     ];
+  if (aim.kind === 'reward-model') return [];
   const names = ['sign', 'size'];
   if (aim.clip !== undefined) names.push('sampled');
   if (aim.kl !== undefined) names.push('reference', 'share');
   return names.map((name) => [name, float32]);
 }
 
-/** @param inputs those that `aimInputs` names. */
-export function objectiveOf<V>(k: Kernels<V>, aim: Aim, inputs: Record<string, V>): Objective<V> {
+/**
+ * @param inputs those that `aimInputs` names.
+ * @returns undefined: what the batch predicts is learnt as it is.
+ */
+export function objectiveOf<V>(k: Kernels<V>, aim: Aim, inputs: Record<string, V>): Objective<V> | undefined {
+  if (aim.kind === 'reward-model') return undefined;
   if (aim.kind === 'preference') return preference(k, inputs as unknown as PreferenceInputs<V>, aim.beta);
   return policy(k, inputs as unknown as PolicyInputs<V>, aim);
 }

@@ -16,8 +16,12 @@ import { headWidthOf, kvHeadsOf } from './parameters.ts';
 import { free, ints, tensor, type Handle } from './raw.ts';
 import type { DecoderWeights } from './weights.ts';
 
-/** What a pass is to give: the likeliest token of each slot, int32 [slots], or all logits [slots, vocab]. */
-export type Wanted = 'best' | 'logits';
+/**
+ * What a pass is to give: the likeliest token of each slot, int32 [slots], all logits [slots, vocab], or what stands before the
+ * output layer, [slots, d], the last norm's gain and bias not yet applied.
+ */
+export type Wanted = (typeof OUTPUTS)[number];
+const OUTPUTS = ['best', 'logits', 'normed'] as const;
 
 const INTEGERS = [
   'ids',
@@ -70,7 +74,7 @@ export class Passes {
     };
     const inputs = { ...passing, ...fixed };
     try {
-      if (graph !== null) return graph.runHandles(feeds(inputs), [wanted === 'best' ? 0 : 1])[0]!;
+      if (graph !== null) return graph.runHandles(feeds(inputs), [OUTPUTS.indexOf(wanted)])[0]!;
       const made = forward(this.#kernels, this.#config, inputs, prefix !== undefined);
       this.#kernels.release(made[wanted]);
       return made[wanted];
@@ -183,6 +187,6 @@ function record(config: DecoderConfig, weights: DecoderWeights, prefixed: boolea
     prefixKeys: each(float, prefixed ? config.layers : 0),
     prefixValues: each(float, prefixed ? config.layers : 0),
   };
-  const { best, logits } = forward(k, config, inputs, prefixed);
-  return k.load([best, logits]);
+  const made = forward(k, config, inputs, prefixed);
+  return k.load(OUTPUTS.map((name) => made[name]));
 }

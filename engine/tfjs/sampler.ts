@@ -19,7 +19,7 @@ import { openForm, type PromptForm } from './prompt-form.ts';
 import { free, read, type Handle } from './raw.ts';
 import { uniform } from './rng.ts';
 import type { Checkpoint } from './safetensors.ts';
-import { logProbabilities } from './scorer.ts';
+import { scoresOf } from './scorer.ts';
 import { StopTexts } from './stop.ts';
 
 const PROGRESS_MS = 500;
@@ -98,7 +98,7 @@ export class Sampler {
 
   /** As Engine.score. */
   score(rows: readonly TrainRow[], control?: EngineControl): Promise<number[]> {
-    return logProbabilities(this.#decoder, openForm(this.#spec), rows, control);
+    return scoresOf(this.#decoder, openForm(this.#spec), rows, control);
   }
 
   close(): void {

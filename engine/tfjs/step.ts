@@ -79,7 +79,7 @@ function program<V>(
   const { adapter } = layout;
   const learner =
     adapter === undefined
-      ? new FullLearner(k, layout, inputs.weights)
+      ? new FullLearner(k, layout, inputs.weights, aim?.kind === 'reward-model')
       : new AdapterLearner(k, { ...layout, adapter }, inputs.weights, frozen);
   const objective = aim === undefined || inputs.aim === undefined ? undefined : objectiveOf(k, aim, inputs.aim);
   const loss = learn(k, layout.config, learner, inputs, pieces, objective);

@@ -5,7 +5,8 @@
  *
  * Deterministic: the same request gives the same bytes at one fingerprint, killed and resumed or not, with snapshots or
  * without. The loss is Σ cross-entropy over the completion tokens of an optimizer batch / their number; with `preference`, Σ over
- * its pairs / theirs (preference.ts), with `policy` over its completions / theirs (policy.ts).
+ * its pairs / theirs (preference.ts), with `policy` over its completions / theirs (policy.ts), with `rewardModel` over the labels of
+ * its rows / theirs (reward-model.ts).
  */
 import { setImmediate } from 'node:timers/promises';
 import { EngineError } from '../engine.ts';
@@ -19,6 +20,7 @@ import { flatten, parameterLayout, unflatten } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { weightsDigest, writeCheckpoint } from './safetensors.ts';
 import type { Checkpoint, NamedTensor } from './safetensors.ts';
+import { withRewardHead } from './reward-model.ts';
 import { learningRateAt } from './schedule.ts';
 import { SnapshotFolder } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -37,14 +39,17 @@ interface Learned {
   write(tensors: Map<string, NamedTensor>): Promise<string>;
 }
 
-function learnedOf({ start, adapter: options, seed, outputPath }: TrainRequest, model: Checkpoint): Learned {
+function learnedOf(request: TrainRequest, model: Checkpoint): Learned {
+  const { start, adapter: options, seed, outputPath } = request;
+  const reward = request.rewardModel === true;
   if (options === undefined) {
+    const learning = reward ? withRewardHead(model) : model;
     return {
-      layout: parameterLayout(model.config),
-      initial: model.tensors,
+      layout: parameterLayout(learning.config),
+      initial: learning.tensors,
       frozen: () => [],
       async write(tensors) {
-        await writeCheckpoint(outputPath, { ...model, tensors });
+        await writeCheckpoint(outputPath, { ...learning, tensors });
         return weightsDigest(tensors.values());
       },
     };
@@ -56,10 +61,10 @@ function learnedOf({ start, adapter: options, seed, outputPath }: TrainRequest, 
       `an adapter rests on a whole checkpoint, not on ${what}; start from the base`,
     );
   }
-  const layout = adapterLayout(model.config, options);
+  const layout = adapterLayout(model.config, options, reward);
   return {
     layout,
-    initial: initialAdapter(model.config, options, seed),
+    initial: initialAdapter(model.config, options, seed, reward),
     frozen: () => frozenBlocks(layout, model.tensors),
     write: (tensors) => writeAdapter(outputPath, { options, base: model, tensors }),
   };

@@ -8,6 +8,7 @@ import { assembleSamples, readSamples } from './policy.ts';
 import type { PolicyAim } from './policy.ts';
 import { assemblePairs, readPairs } from './preference.ts';
 import { openForm } from './prompt-form.ts';
+import { assembleLabelled, readLabelled } from './reward-model.ts';
 import type { Checkpoint } from './safetensors.ts';
 import { tokenLogProbabilities } from './scorer.ts';
 import type { EngineControl, LocalCheckpoint, TrainRequest } from '../engine.ts';
@@ -19,8 +20,13 @@ export interface TrainingData {
 }
 
 /** What the request asks to minimise; undefined: the likelihood of completions. */
-export function aimOf({ preference, policy }: Pick<TrainRequest, 'preference' | 'policy'>): Aim | undefined {
+export function aimOf({
+  preference,
+  policy,
+  rewardModel,
+}: Pick<TrainRequest, 'preference' | 'policy' | 'rewardModel'>): Aim | undefined {
   if (preference !== undefined) return { kind: 'preference', beta: preference.beta };
+  if (rewardModel) return { kind: 'reward-model' };
   return policy && policyAim(policy);
 }
 
@@ -32,7 +38,7 @@ const policyAim = ({ ratio, kl }: NonNullable<TrainRequest['policy']>): PolicyAi
 
 /** @throws as `readRows`; with frozen models EngineError CheckpointInvalid, and the signal's reason. */
 export async function openData(
-  { dataPath, preference, policy, chat }: TrainRequest,
+  { dataPath, preference, policy, rewardModel, chat }: TrainRequest,
   model: Checkpoint,
   control: EngineControl,
 ): Promise<TrainingData> {
@@ -47,6 +53,7 @@ export async function openData(
       ),
   });
   if (preference !== undefined) return dataOf(await readPairs(dataPath, form, model.config), assemblePairs);
+  if (rewardModel) return dataOf(await readLabelled(dataPath, form, model.config), assembleLabelled);
   if (policy === undefined) return dataOf(await readRows(dataPath, form, model.config), assemble);
   const read = await readSamples(dataPath, form, model.config);
   /** The same numbers each time: a training that is taken up again makes them again, and goes on bit for bit. */

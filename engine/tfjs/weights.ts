@@ -8,7 +8,7 @@
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import { EngineError } from '../engine.ts';
 import type { Affine, LayerWeights } from './forward.ts';
-import { headWidthOf, kvHeadsOf, parameterShapes } from './parameters.ts';
+import { headWidthOf, kvHeadsOf, parameterShapes, REWARD_HEAD } from './parameters.ts';
 import { free, Scope, tensor, type Handle } from './raw.ts';
 import { fileRow, headTurns } from './rotary.ts';
 import type { NamedTensor } from './safetensors.ts';
@@ -35,6 +35,8 @@ export class DecoderWeights {
   /** [vocab, dModel] */
   readonly embedding: Handle;
   readonly head: Affine<Handle>;
+  /** Of a reward model, in float64: the head times the last norm's gain [dModel], and what its bias adds. */
+  readonly reward: { weights: Float64Array; bias: number } | undefined;
   readonly #config: DecoderConfig;
   readonly #owned = new Scope();
   readonly #learned: Handle | undefined;
@@ -67,7 +69,13 @@ export class DecoderWeights {
     const places = optional('model.embed_positions.weight');
     this.#learned = places && this.#put([context, d], places);
     const last = { weight: optional('lm_head.weight') ?? embedding, bias: optional('lm_head.bias') };
-    this.head = this.#affine([last], d, norm('model.norm'));
+    const final = norm('model.norm');
+    this.head = this.#affine([last], d, final);
+    const score = optional(REWARD_HEAD);
+    this.reward = score && {
+      weights: Float64Array.from(score, (weight, i) => weight * final.gain[i]!),
+      bias: score.reduce((sum, weight, i) => sum + weight * (final.bias?.[i] ?? 0), 0),
+    };
     const scale = 1 / Math.sqrt(headWidthOf(config));
     for (let layer = 0; layer < config.layers; layer++) {
       const at = (name: string) => `model.layers.${layer}.${name}`;

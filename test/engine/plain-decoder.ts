@@ -12,11 +12,15 @@ const ACTIVATIONS = {
     x.mul(tf.tanh(x.add(x.mul(x).mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI))).add(1)).div(2),
 } as const;
 
-/** Logits [time, vocab]; the tape can differentiate them. `get` gives a tensor of the file, undefined where there is none. */
+/**
+ * Logits [time, vocab], or rewards [time, 1]; the tape can differentiate them. `get` gives a tensor of the file, undefined where
+ * there is none.
+ */
 export function plainDecoder(
   config: DecoderConfig,
   get: (name: string) => Tensor | undefined,
   ids: Int32Array,
+  output: 'logits' | 'rewards' = 'logits',
 ): Tensor {
   const { heads, layers, ropeTheta, normEpsilon } = config;
   const groups = kvHeadsOf(config);
@@ -86,6 +90,7 @@ export function plainDecoder(
     const attended = x.add(attention(n, at));
     x = attended.add(feedForward(config.parallel ? n : norm(attended, at('post_attention_layernorm')), at));
   }
+  if (output === 'rewards') return tf.matMul(norm(x, 'model.norm'), weight('score.weight'), false, true);
   const last = config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
   const logits = tf.matMul(norm(x, 'model.norm'), weight(last), false, true);
   const bias = weight('lm_head.bias');

@@ -75,6 +75,13 @@ describe('controls', () => {
     expect(stages.score).toMatchObject({ in: { model: '$base' }, with: { again: 1 } });
   });
 
+  it('shuffled-labels: of a reward model what it is trained on alone differs', () => {
+    const [whole, control] = [recipe('star-sql'), recipe('star-sql-shuffled-labels')];
+    expect(control.stages.reward?.with).toEqual({ labels: 'shuffled' });
+    expect({ ...control.stages, reward: null }).toEqual({ ...whole.stages, reward: null });
+    expect(controlsFor(recipe('star'))).not.toContain('shuffled-labels');
+  });
+
   it('shuffled-labels: the pairs alone differ, and what is ranked or carried stays', () => {
     const [whole, control] = [recipe('v-star'), recipe('v-star-shuffled-labels')];
     expect(control.stages.pairs?.with).toEqual({ labels: 'shuffled' });

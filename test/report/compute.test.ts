@@ -33,6 +33,15 @@ describe('what a run has cost', () => {
     expect(spentBy(dear).map(costOf)).toEqual([0, 300, 620]);
   });
 
+  it('counts what a verifier of either kind is trained on, and not what it ranks', () => {
+    const stages = { v: { use: 'prefer' }, r: { use: 'reward-model' }, s: { use: 'reward' }, best: { use: 'rank' } };
+    const verified = {
+      resolved: { recipe: { stages } },
+      iterations: [{ n: 1, steps: 0, tokens: { v: 5, r: 7, s: 0, best: 99 } }],
+    } as unknown as RunDocument;
+    expect(spentBy(verified)).toEqual([{ n: 1, sampled: 0, trained: 12, steps: 0 }]);
+  });
+
   it('is compared where all have come to: of the iterations within it the best on dev', () => {
     // cheap: 200 in all. A run that costs nothing sets no bound.
     expect(commonCost([dear, cheap, idle])).toBe(200);

@@ -139,6 +139,13 @@ export function inputsOfAllKinds(): StageInput[] {
     },
     {
       ...common(),
+      kind: 'reward-model',
+      options: preferring,
+      inputs: { correct: slice('c1'), incorrect: slice('i1'), from: model('base') },
+    },
+    { ...common(), kind: 'hard', options: { atMost: 0.25 }, inputs: { correct: slice('c1'), incorrect: slice('i1') } },
+    {
+      ...common(),
       kind: 'rank',
       options: { ...sampling, samples: 16 },
       inputs: { model: model('m'), verifier: model('v'), test: slice('t') },

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { judgeSafely } from '../../verifiers/judge.ts';
+import { additionProblem } from '../../tasks/addition.ts';
+import { judgeOne, judgeSafely } from '../../verifiers/judge.ts';
 import { correct, incorrect } from '../../verifiers/verifier.ts';
 import type { Judgement } from '../../verifiers/verifier.ts';
 
@@ -125,5 +126,26 @@ describe('judgeSafely', () => {
     controller.abort(reason);
     await expect(running).rejects.toBe(reason);
     expect(inner?.aborted).toBe(true);
+  });
+});
+
+describe('a vote', () => {
+  const problem = additionProblem(1, 2, 1);
+  const asked = (vote?: () => string | null | Promise<string | null>) =>
+    judgeOne({ judge: () => incorrect('no'), ...(vote && { vote }) }, problem, '', { timeoutMs: 50, vote: true });
+  const verdict = { verdict: 'incorrect', why: 'no' };
+
+  it('stands beside the verdict, and is absent where the task has none or nobody asks', async () => {
+    expect(await asked(() => 'a')).toEqual({ verdict, steps: null, vote: 'a' });
+    expect(await asked(() => Promise.resolve(null))).toEqual({ verdict, steps: null, vote: null });
+    expect(await asked()).toEqual({ verdict, steps: null });
+    const task = { judge: () => incorrect('no'), vote: () => 'a' };
+    expect(await judgeOne(task, problem, '', { timeoutMs: 50 })).toEqual({ verdict, steps: null });
+  });
+
+  it('that throws or hangs leaves the row unjudged', async () => {
+    const throwing = () => Promise.reject<string>(new TypeError('no sandbox'));
+    for (const vote of [throwing, () => new Promise<never>(() => undefined)])
+      expect((await asked(vote)).verdict.verdict).toBe('unjudged');
   });
 });

@@ -1,8 +1,8 @@
 /** What counts as the same result, what is told of another one, and whose fault it is when nothing can be judged. */
 import { describe, expect, it } from 'vitest';
-import { judgeSql } from '../../verifiers/sql.ts';
+import { judgeSql, sqlResult } from '../../verifiers/sql.ts';
 import { instanceOf } from '../../verifiers/sql-instances.ts';
-import { isOrdered, forQuery } from '../../verifiers/sql-schema.ts';
+import { isOrdered, forQuery, SqlSchema } from '../../verifiers/sql-schema.ts';
 import { written } from '../../verifiers/sqlite.ts';
 import { GOLD, pets } from './sql-pets.ts';
 
@@ -105,5 +105,57 @@ describe('the SQL verifier', () => {
     expect(written(-0)).toBe(written(0));
     expect(written(9007199254740993n)).not.toBe(written(9007199254740992n));
     expect(new Set([written(null), written('NULL'), written(''), written(0), written('0')]).size).toBe(5);
+  });
+});
+
+describe('a vote', () => {
+  const vote = (answer: string | null) => sqlResult({ schema: pets, answer });
+
+  it('is one for queries that give the same, whatever they are called and however they are written', async () => {
+    const one = await vote(GOLD);
+    expect(one).toMatch(/^[0-9a-f]{16}$/);
+    expect(await vote('select p.NAME as who from PET p where not p.Age <= 3')).toBe(one);
+    expect(await vote(`${GOLD}; -- done`)).toBe(one);
+  });
+
+  it('is another for other rows, another order where one is asked for, another number of columns', async () => {
+    const votes = [GOLD, 'SELECT name FROM pet WHERE age >= 3', `${GOLD} ORDER BY name`, `${GOLD} ORDER BY name DESC`];
+    const found = await Promise.all([...votes, 'SELECT name, age FROM pet WHERE age > 3'].map(vote));
+    expect(new Set(found).size).toBe(5);
+  });
+
+  it('is none without a query that runs', async () => {
+    for (const answer of [null, 'SELECT', 'SELECT nose FROM pet', 'DELETE FROM pet'])
+      expect(await vote(answer)).toBeNull();
+  });
+});
+
+describe('what a query asks of its databases', () => {
+  const cars = SqlSchema.parse({
+    tables: [
+      {
+        name: 'car',
+        columns: [
+          { name: 'id', type: 'integer' },
+          { name: 'power', type: 'text' },
+          { name: 'year', type: 'integer' },
+        ],
+        key: ['id'],
+      },
+    ],
+  });
+  const judged = (gold: string, answer: string) => judgeSql({ schema: forQuery(cars, gold), gold, answer });
+
+  it('is numbers in text that is added up: the mean is not the sum nor the largest', async () => {
+    const gold = 'SELECT avg(power) FROM car WHERE year > 3';
+    for (const name of ['sum', 'max', 'min', 'count'])
+      expect((await judged(gold, gold.replace('avg', name))).verdict, name).toBe('incorrect');
+    expect(await judged(gold, 'SELECT sum(power) / count(power) FROM car WHERE year > 3')).toEqual(CORRECT);
+  });
+
+  it('is several rows of what it groups by, called a key or not; elsewhere a key stays one', async () => {
+    const gold = 'SELECT id, max(year) FROM car GROUP BY id';
+    expect((await judged(gold, gold.replace('max', 'min'))).verdict).toBe('incorrect');
+    expect(forQuery(cars, 'SELECT id, max(year) FROM car').tables[0]?.key).toEqual(['id']);
   });
 });
