@@ -25,6 +25,7 @@ import { snapshotDataset } from './dataset.ts';
 import { snapshotProblems, taskOfRun } from './problem-source.ts';
 import { seedOf } from './seed.ts';
 import { noScores } from './score.ts';
+import { checkTools } from './tools.ts';
 import { implementationOf } from './shard.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
 
@@ -226,6 +227,8 @@ export const resolve =
             message: `${noScores(engine)}, which ${scoring[0][0]} needs; name one that trains with tfjs`,
           },
         ]);
+      const withTools = checkTools(task, filled.recipe, engine, chosen.tools ?? []);
+      if (withTools.length > 0) throw invalidInput(withTools);
       const price = deps.price?.(engine);
       if (filled.recipe.stop.budget?.money !== undefined && !price)
         throw invalidInput([

@@ -11,6 +11,7 @@
  * | hint-only     | free samples: every rationale is made with the answer | does it learn to solve, or to explain?             |
  * | untrained     | training: the base is evaluated again                 | does the evaluation say the same twice?            |
  * | shuffled-labels | right and wrong of a problem's rationales, in pairs | is it what is right, or any preference?            |
+ * | random-tools  | what tools say in the evaluation: digits are drawn      | does it need the results, or the way of writing?   |
  *
  * Steps, batch and schedule stay those of the recipe. Pure; sources: arXiv:2203.14465 §3 and §5 (what the filter and the hint are for).
  */
@@ -81,6 +82,7 @@ const CHANGES: Record<string, Change> = {
     return { stages: evaluated, carry: { ...carry, model: base(carry.model) } };
   },
   'shuffled-labels': (stages) => ({ stages: withOptions(stages, 'pairs', { labels: 'shuffled' }) }),
+  'random-tools': (stages) => ({ stages: withOptions(stages, 'evaluate', { toolOutput: 'random' }) }),
 };
 
 export const CONTROLS: readonly string[] = Object.keys(CHANGES);
@@ -93,11 +95,17 @@ const NEEDS: Record<string, string[]> = {
   'hint-only': ['rationalize'],
   untrained: ['fine-tune'],
   'shuffled-labels': ['pairs'],
+  'random-tools': ['evaluate'],
 };
 
 /** Controls that mean something for this recipe. */
 export const controlsFor = (recipe: Recipe): string[] =>
-  CONTROLS.filter((name) => NEEDS[name]?.every((kind) => namesOf(recipe.stages, kind).length > 0));
+  CONTROLS.filter(
+    (name) =>
+      NEEDS[name]?.every((kind) => namesOf(recipe.stages, kind).length > 0) &&
+      (name !== 'random-tools' ||
+        Object.values(recipe.stages).some(({ use, with: of }) => use === 'evaluate' && of?.tools)),
+  );
 
 /** The control's recipe; stages that nothing reads any more are gone from it. Throws Error where `controlsFor` does not name it. */
 export function controlOf(recipe: Recipe, name: string): Recipe {

@@ -11,6 +11,8 @@ import fewShotDirect from './few-shot-direct.ts';
 import restEm from './rest-em.ts';
 import rft from './rft.ts';
 import seedsOnly from './seeds-only.ts';
+import start from './start.ts';
+import startWithoutTools from './start-without-tools.ts';
 import starPaper from './star-paper.ts';
 import starSampled from './star-sampled.ts';
 import starSql from './star-sql.ts';
@@ -19,6 +21,8 @@ import star from './star.ts';
 import vStar from './v-star.ts';
 
 const shipped = [star, starWithoutHints, starSampled, starSql, starPaper, rft, restEm, expertIteration, vStar].concat([
+  start,
+  startWithoutTools,
   seedsOnly,
   fewShotDirect,
   fewShotCot,

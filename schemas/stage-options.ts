@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 import { AdapterOptions, TrainSchedule } from './checkpoint.ts';
+import { ToolName } from './tools.ts';
 
 /** What stands before the question when a rationale is sampled: the task's few-shot examples, where it has some, or nothing. */
 const QuestionPrompt = z.enum(['shots', 'plain']);
@@ -29,6 +30,9 @@ export const samplingOptions = {
   /** Nucleus sampling; 1 = off. */
   topP: z.number().gt(0).max(1).default(1),
 };
+
+/** Absent: the answer, as in STaR; `tools`: a nudge to use tools, which shows no answer (START's hint-infer). */
+export const hintOptions = { hint: z.literal('tools').optional() };
 
 /** Which right rationales of one problem are trained on; the first stands, in the order of the inputs. */
 export const keptOptions = {
@@ -67,6 +71,9 @@ export const trainingOptions = {
   ...descentOptions,
   /** Share (0..1) of the seed triples that also enter in the hinted prompt form. */
   hintedSeeds: z.number().min(0).max(1).default(1),
+  ...hintOptions,
+  /** What these tools say in the texts of seeds is read and not learnt. */
+  tools: z.array(ToolName).min(1).optional(),
 };
 
 /** Which pairs of a problem's right and wrong rationales are learnt from. */

@@ -7,8 +7,9 @@ import type { ArtifactRef } from './artifact.ts';
 import type { Model } from './checkpoint.ts';
 import type { Comparison } from './comparison.ts';
 import type { RunContext } from './run-context.ts';
-import { EvaluationPrompt, keptOptions, pairOptions, preferenceOptions } from './stage-options.ts';
+import { EvaluationPrompt, hintOptions, keptOptions, pairOptions, preferenceOptions } from './stage-options.ts';
 import { rankOptions, samplingOptions, trainingOptions } from './stage-options.ts';
+import { toolOptions } from './tools.ts';
 import type { FreshModel, PretrainedModel, ScoreShard, Slice } from './port-values.ts';
 
 /** What may flow through a port. A judged row's type is its verdict, so only right rationales can reach training. */
@@ -88,7 +89,7 @@ export const STAGES = {
     main: 'rationales',
     shardBy: ['problems'],
     queue: 'sample',
-    options: z.strictObject(samplingOptions),
+    options: z.strictObject({ ...samplingOptions, ...toolOptions }),
   },
   rationalize: {
     version: 1,
@@ -97,7 +98,7 @@ export const STAGES = {
     main: 'rationales',
     shardBy: ['problems'],
     queue: 'sample',
-    options: z.strictObject(samplingOptions),
+    options: z.strictObject({ ...samplingOptions, ...toolOptions, ...hintOptions }),
   },
   verify: {
     version: 1,
@@ -208,6 +209,7 @@ export const STAGES = {
       prompt: EvaluationPrompt.optional(),
       /** Any number: the same evaluation, sampled anew instead of answered by the memo. */
       again: z.int().nonnegative().optional(),
+      ...toolOptions,
     }),
   },
 } as const satisfies Record<string, StageRow>;
