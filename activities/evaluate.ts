@@ -31,6 +31,7 @@ async function evaluateShard(shard: ShardWork<'evaluate'>) {
       problems: problems.filter(({ id }) => !answered.has(id)),
       model: trainedModel(inputs.model),
       hinted: false,
+      tools: input.options,
       prompt: input.options.prompt,
       samples: 1,
       temperature: 0,

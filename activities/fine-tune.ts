@@ -14,22 +14,23 @@ import { readRows, rowBatches } from '../store/rows.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Dependencies } from './dependencies.ts';
 import { policyRequest, policyRows } from './policy.ts';
+import { hintedPrompt } from './sample.ts';
 import { seedOf } from './seed.ts';
 import { stageActivity } from './shard.ts';
 import type { ShardWork } from './shard.ts';
 import { trainOn } from './training.ts';
 
 /** A seed triple as it stands in the run's `$seeds`. */
-export const SeedRow = z.strictObject({ problem: Problem, rationale: z.string() });
+export const SeedRow = z.strictObject({ problem: Problem, rationale: z.string(), withTools: z.string().optional() });
 export type SeedRow = z.infer<typeof SeedRow>;
 
 /** Seed triples as training rows; a declared share of them, by rank of hash, also in the hinted form. */
-export function seedExamples(task: Task, seeds: SeedRow[], hintedShare: number): Example[] {
-  const row = ({ problem, rationale }: SeedRow, hinted: boolean): Example => ({
+export function seedExamples(task: Task, seeds: SeedRow[], hintedShare: number, hint?: 'tools'): Example[] {
+  const row = ({ problem, rationale, withTools }: SeedRow, hinted: boolean): Example => ({
     problem: problem.id,
     identity: problem.identity,
-    prompt: hinted ? task.prompt.hinted(problem) : task.prompt.free(problem),
-    completion: rationale,
+    prompt: hinted ? hintedPrompt(task, problem, hint) : task.prompt.free(problem),
+    completion: hinted && hint ? (withTools ?? rationale) : rationale,
     origin: hinted ? 'seed-hinted' : 'seed',
   });
   const ranked = [...seeds].sort((x, y) => (seedOf('hinted', x.problem.id) < seedOf('hinted', y.problem.id) ? -1 : 1));
@@ -58,9 +59,15 @@ async function train(shard: ShardWork<'fine-tune'>) {
   if (inputs.examples && inputs.examples.to === inputs.examples.from && input.carried) return asItWas(input.carried);
   const seeds = inputs.seeds ? await readRows(store, inputs.seeds, SeedRow) : [];
   const rowsOf = (examples: Example[]) =>
-    examples.map(({ prompt, completion, completionTokens }) => ({ prompt, completion, completionTokens }));
+    examples.map(({ prompt, completion, completionTokens, calls }) => ({
+      prompt,
+      completion,
+      completionTokens,
+      ...(calls && { calls }),
+      ...(options.tools && !completionTokens && { tools: options.tools }),
+    }));
   async function* rows() {
-    yield rowsOf(seedExamples(task, seeds, options.hintedSeeds));
+    yield rowsOf(seedExamples(task, seeds, options.hintedSeeds, options.hint));
     if (inputs.examples) for await (const kept of rowBatches(store, inputs.examples, Example)) yield rowsOf(kept);
   }
   return trainedOn(await trainOn(shard, { from: inputs.from, options, rows: rows(), ...chat }));

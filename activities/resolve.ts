@@ -28,6 +28,7 @@ import { snapshotDataset } from './dataset.ts';
 import { snapshotProblems, taskOfRun } from './problem-source.ts';
 import { seedOf } from './seed.ts';
 import { noScores } from './score.ts';
+import { checkTools } from './tools.ts';
 import { implementationOf } from './shard.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
 
@@ -246,6 +247,8 @@ export const resolve =
       const chosen = deps.engine(engine) as NonNullable<ReturnType<Dependencies['engine']>>;
       const cannot = checkEngine(engine, chosen, filled.recipe);
       if (cannot.length > 0) throw invalidInput(cannot.slice(0, 1));
+      const withTools = checkTools(task, filled.recipe, engine, chosen.tools ?? []);
+      if (withTools.length > 0) throw invalidInput(withTools);
       const price = deps.price?.(engine);
       if (filled.recipe.stop.budget?.money !== undefined && !price)
         throw invalidInput([

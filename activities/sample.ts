@@ -14,6 +14,8 @@ import type { Model } from '../schemas/checkpoint.ts';
 import { readRows, writeRows } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { Task } from '../tasks/task.ts';
+import { MOST_CALLS } from '../schemas/tools.ts';
+import type { ToolName } from '../schemas/tools.ts';
 import { failure } from './failures.ts';
 import { journalOf } from './journal.ts';
 import type { Journal } from './journal.ts';
@@ -35,6 +37,9 @@ export interface SamplingPlan {
   problems: Problem[];
   model: Model;
   hinted: boolean;
+  /** What the hint is; absent = the answer. */
+  hint?: 'tools' | undefined;
+  tools?: { tools?: ToolName[]; toolCalls?: number; toolOutput?: 'random' };
   /** Absent = `shots`. */
   prompt?: EvaluationPrompt | undefined;
   samples: number;
@@ -60,6 +65,21 @@ function examplesFor(task: Task, { prompt = 'shots', hinted }: SamplingPlan, par
   }
 }
 
+function toolsFor({ tools, toolCalls, toolOutput }: NonNullable<SamplingPlan['tools']> = {}): Pick<
+  SampleRequest,
+  'tools'
+> {
+  if (!tools) return {};
+  return { tools: { use: tools, atMost: toolCalls ?? MOST_CALLS, ...(toolOutput && { output: toolOutput }) } };
+}
+
+/** The prompt with the hint: the answer, or the nudge to use tools. Throws RecipeInvalid where the task has none. */
+export function hintedPrompt(task: Task, problem: Problem, hint: 'tools' | undefined): string {
+  if (hint === undefined) return task.prompt.hinted(problem);
+  if (!task.prompt.nudged) throw failure('RecipeInvalid', `task ${task.id} has no nudge to use tools (prompt.nudged)`);
+  return task.prompt.nudged(problem);
+}
+
 /** What sampling needs of a shard, whatever its kind. */
 export type SamplingShard = Pick<ShardWork<StageKind>, 'task' | 'deps' | 'engine' | 'busy' | 'control'> & {
   input: Pick<StageInput, 'run' | 'kind' | 'iteration'>;
@@ -79,7 +99,7 @@ export async function sampleRationales(
   );
   if (wanted.length === 0) return { rationales: [], tokens: 0 };
   const rows = wanted.map(({ problem, sample }) => ({
-    prompt: plan.hinted ? task.prompt.hinted(problem) : task.prompt.free(problem),
+    prompt: plan.hinted ? hintedPrompt(task, problem, plan.hint) : task.prompt.free(problem),
     seed: seedOf(input.run.seed, input.kind, input.iteration, problem.id, sample),
     maxNewTokens: task.maxNewTokens(problem),
   }));
@@ -95,6 +115,7 @@ export async function sampleRationales(
       ...(prefix !== '' && { prefix }),
       ...(isChat(plan.prompt) && { chat: true }),
       ...(task.stop && { stop: task.stop }),
+      ...toolsFor(plan.tools),
       sampling: { temperature: plan.temperature, topP: plan.topP },
       rows: open.map((at) => rows[at] as SampleRow),
     };
@@ -115,8 +136,9 @@ export async function sampleRationales(
 
 function toRationale(problem: Problem, sample: number, hinted: boolean, completion: Completion | undefined): Rationale {
   const none: Completion = { text: '', tokenIds: [], finish: 'failed', cause: 'the engine gave no completion' };
-  const { text, tokenIds, finish, cause } = completion ?? none;
-  return { problem, sample, hinted, text, tokens: tokenIds, finish, ...(cause !== undefined && { cause }) };
+  const { text, tokenIds, finish, cause, calls } = completion ?? none;
+  const row = { problem, sample, hinted, text, tokens: tokenIds, finish, ...(cause !== undefined && { cause }) };
+  return calls ? { ...row, calls } : row;
 }
 
 /** The activity of generate and of rationalize: they differ in the prompt alone. */
@@ -134,6 +156,8 @@ export async function sampleStage(shard: ShardWork<'generate' | 'rationalize'>, 
       problems,
       model: trainedModel(inputs.model),
       hinted,
+      hint: 'hint' in options ? options.hint : undefined,
+      tools: options,
       prompt: options.prompt,
       samples: options.samples,
       firstSample: options.firstSample,

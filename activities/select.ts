@@ -15,13 +15,14 @@ import type { Task } from '../tasks/task.ts';
 import { stageActivity } from './shard.ts';
 
 /** A rationale as a training row, under the plain prompt whatever prompt it was sampled with. */
-export const exampleOf = (task: Task, { problem, text, tokens, hinted }: Rationale): Example => ({
+export const exampleOf = (task: Task, { problem, text, tokens, hinted, calls }: Rationale): Example => ({
   problem: problem.id,
   identity: problem.identity,
   prompt: task.prompt.free(problem),
   completion: text,
   // Without ids the text is tokenised when it is trained on, and the end token appended.
   ...(tokens.length > 0 && { completionTokens: tokens }),
+  ...(calls && { calls }),
   origin: hinted ? 'hinted' : 'free',
 });
 

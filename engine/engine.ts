@@ -12,6 +12,7 @@
  * completion is a result, not an error.
  */
 import type { AdapterOptions, DecoderConfig, TokenizerSpec, TrainSchedule } from '../schemas/checkpoint.ts';
+import type { CallSpan, ToolName } from '../schemas/tools.ts';
 
 export interface EngineDescription {
   /** `tfjs`, `scripted`, … */
@@ -57,6 +58,8 @@ export interface SampleRequest {
   chat?: boolean;
   /** Texts that end a completion: it is cut before the first of them, and counts as ended by the model. */
   stop?: string[];
+  /** Tools that a text may call, and how often; `random`: every digit they give is drawn. Only where `Engine.tools` has them. */
+  tools?: { use: ToolName[]; atMost: number; output?: 'random' };
   sampling: Sampling;
 }
 
@@ -71,6 +74,8 @@ export interface Completion {
   finish: 'stop' | 'length' | 'overflow' | 'failed';
   /** Why it failed. */
   cause?: string;
+  /** Which tokens a tool gave, in order; absent where none was called. */
+  calls?: CallSpan[];
 }
 
 /** One training row. With `completionTokens` the ids are used as they are (they were sampled); else the text is tokenised and the end token appended. */
@@ -78,6 +83,10 @@ export interface TrainRow {
   prompt: string;
   completion: string;
   completionTokens?: number[];
+  /** Of completionTokens, those that a tool gave: read, never learnt. */
+  calls?: CallSpan[];
+  /** Of a completion that comes as text: what these tools say in it is not learnt. */
+  tools?: ToolName[];
 }
 
 /** One half of a preference pair: a completion, and its log-probability under the reference (`score`). */
@@ -195,6 +204,8 @@ export interface Engine {
    * that row alone, as its tokens do. Absent: the engine cannot.
    */
   score?(request: ScoreRequest, control?: EngineControl): Promise<number[]>;
+  /** Tools that it can run inside a text, and keeps from the loss when it trains. Absent: none. */
+  readonly tools?: readonly ToolName[];
   close(): Promise<void>;
 }
 
@@ -206,6 +217,7 @@ export type EngineErrorCode =
   | 'ChatTemplateMissing' // a chat is asked for and the model has no template
   | 'CheckpointInvalid' // torn, wrong architecture, missing tensors
   | 'TextNotInVocabulary'
+  | 'ToolUnavailable' // a tool itself is out of order; retryable
   | 'TrainingDataInvalid' // a row is malformed or longer than the context; the message names the row
   | 'TrainingDiverged'; // loss or gradient is not finite
 

@@ -23,6 +23,7 @@ import {
   type TrainRequest,
   type TrainResult,
 } from './engine.ts';
+import { ToolName } from '../schemas/tools.ts';
 import { withoutSecrets } from '../schemas/environment.ts';
 import { fromPortable, type FromChild, type ToChild } from './messages.ts';
 import { longestWait, runQueueWaits } from './run-queue.ts';
@@ -90,6 +91,10 @@ class HostedEngine implements Engine {
 
   constructor(options: HostOptions) {
     this.#options = options;
+  }
+
+  get tools(): readonly ToolName[] | undefined {
+    return this.#options.entry === 'tfjs' ? ToolName.options : undefined;
   }
 
   pid = (): number | undefined => this.#child?.process.pid;

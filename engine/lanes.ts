@@ -97,6 +97,8 @@ export function createLanedEngine({ sampling, training }: { sampling: Engine[]; 
         ),
     }),
 
+    ...(training.tools && { tools: training.tools }),
+
     train: (request, control) => training.train(request, control),
 
     async close() {

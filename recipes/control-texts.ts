@@ -26,6 +26,10 @@ export const CONTROL_TEXTS: Record<string, ControlText> = {
     away: "which of a problem's rationales are right, where a verifier or a reward learns from them",
     asks: 'Is it what is right, or any preference?',
   },
+  'random-tools': {
+    away: 'what tools say in the evaluation: their digits are drawn',
+    asks: 'Does it need the results, or the way of writing?',
+  },
 };
 
 /** `star-unfiltered` → the text of `unfiltered`; undefined where the recipe is no control that is described. */

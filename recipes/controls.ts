@@ -11,6 +11,7 @@
  * | hint-only     | free samples: every rationale is made with the answer | does it learn to solve, or to explain?             |
  * | untrained     | training: the base is evaluated again                 | does the evaluation say the same twice?            |
  * | shuffled-labels | which of a problem's rationales are right           | is it what is right, or any preference?            |
+ * | random-tools  | what tools say in the evaluation: digits are drawn    | does it need the results, or the way of writing?   |
  *
  * Steps, batch and schedule stay those of the recipe. Pure; sources: arXiv:2203.14465 §3 and §5 (what the filter and the hint are for).
  */
@@ -86,6 +87,7 @@ const CHANGES: Record<string, Change> = {
   'shuffled-labels': (stages) => ({
     stages: LABELLING.reduce((changed, kind) => withOptions(changed, kind, { labels: 'shuffled' }), stages),
   }),
+  'random-tools': (stages) => ({ stages: withOptions(stages, 'evaluate', { toolOutput: 'random' }) }),
 };
 
 export const CONTROLS: readonly string[] = Object.keys(CHANGES);
@@ -99,6 +101,7 @@ const NEEDS: Record<string, (has: (...kinds: string[]) => boolean, stages: Stage
   'hint-only': (has) => has('rationalize'),
   untrained: (has) => has('fine-tune'),
   'shuffled-labels': (has) => has(...LABELLING),
+  'random-tools': (_, stages) => Object.values(stages).some(({ use, with: of }) => use === 'evaluate' && of?.tools),
 };
 
 /** Controls that mean something for this recipe. */

@@ -12,6 +12,8 @@ import restEm from './rest-em.ts';
 import rft from './rft.ts';
 import rlStar from './rl-star.ts';
 import seedsOnly from './seeds-only.ts';
+import start from './start.ts';
+import startWithoutTools from './start-without-tools.ts';
 import starPaper from './star-paper.ts';
 import starSampled from './star-sampled.ts';
 import starSql from './star-sql.ts';
@@ -23,6 +25,8 @@ import vStarReward from './v-star-reward.ts';
 const shipped = [star, starWithoutHints, starSampled, starSql, starPaper, rft, restEm, expertIteration, vStar].concat([
   vStarReward,
   rlStar,
+  start,
+  startWithoutTools,
   seedsOnly,
   fewShotDirect,
   fewShotCot,

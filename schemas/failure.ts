@@ -28,6 +28,7 @@ export const FAILURES = {
   EngineHung: { retryable: true, means: 'the engine made no progress and was ended' },
   EngineServesOtherModel: { retryable: true, means: 'a server serves another checkpoint than the one it was to serve' },
   EngineUnavailable: { retryable: true, means: 'the engine could not be loaded' },
+  ToolUnavailable: { retryable: true, means: 'a tool that a text called did not run' },
   ChatTemplateMissing: { retryable: false, means: 'a prompt form needs a chat template and the model has none' },
   CheckpointInvalid: { retryable: false, means: 'a checkpoint does not fit the engine' },
   TextNotInVocabulary: { retryable: false, means: 'a prompt or rationale holds text the tokenizer cannot express' },

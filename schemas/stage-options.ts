@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 import { AdapterOptions, TrainSchedule } from './checkpoint.ts';
+import { ToolName } from './tools.ts';
 
 /** What stands before the question when a rationale is sampled: the task's few-shot examples, where it has some, or nothing. */
 const QuestionPrompt = z.enum(['shots', 'plain']);
@@ -42,6 +43,8 @@ export const roundOptions = {
 
 /** Which problems are hard: those of whose judged samples at most this share is right; 0 = none is. */
 export const hardOptions = { atMost: z.number().min(0).max(1).default(0) };
+/** Absent: the answer, as in STaR; `tools`: a nudge to use tools, which shows no answer (START's hint-infer). */
+export const hintOptions = { hint: z.literal('tools').optional() };
 
 /** Which right rationales of one problem are trained on; the first stands, in the order of the inputs. */
 export const keptOptions = {
@@ -92,6 +95,9 @@ export const trainingOptions = {
   ...descentOptions,
   /** Share (0..1) of the seed triples that also enter in the hinted prompt form. */
   hintedSeeds: z.number().min(0).max(1).default(1),
+  ...hintOptions,
+  /** What these tools say in the texts of seeds is read and not learnt. */
+  tools: z.array(ToolName).min(1).optional(),
 };
 
 /** A control: a problem's rationales keep their number of right ones, but which those are is drawn. */

@@ -7,8 +7,10 @@ import type { ArtifactRef } from './artifact.ts';
 import type { Model } from './checkpoint.ts';
 import type { Comparison } from './comparison.ts';
 import type { RunContext } from './run-context.ts';
-import { EvaluationPrompt, hardOptions, keptOptions, pairOptions, preferenceOptions } from './stage-options.ts';
-import { rankOptions, rewardModelOptions, rewardOptions, roundOptions, trainingOptions } from './stage-options.ts';
+import { EvaluationPrompt, hardOptions, hintOptions, keptOptions, pairOptions } from './stage-options.ts';
+import { preferenceOptions, rankOptions, rewardModelOptions, rewardOptions } from './stage-options.ts';
+import { roundOptions, trainingOptions } from './stage-options.ts';
+import { toolOptions } from './tools.ts';
 import type { FreshModel, PretrainedModel, ScoreShard, Slice } from './port-values.ts';
 import type { PortType } from './ports.ts';
 import type { StageCounts } from './stage-counts.ts';
@@ -58,7 +60,7 @@ export const STAGES = {
     main: 'rationales',
     shardBy: ['problems'],
     queue: 'sample',
-    options: z.strictObject(roundOptions),
+    options: z.strictObject({ ...roundOptions, ...toolOptions }),
   },
   rationalize: {
     version: 1,
@@ -67,7 +69,7 @@ export const STAGES = {
     main: 'rationales',
     shardBy: ['problems'],
     queue: 'sample',
-    options: z.strictObject(roundOptions),
+    options: z.strictObject({ ...roundOptions, ...toolOptions, ...hintOptions }),
   },
   verify: {
     version: 1,
@@ -203,6 +205,7 @@ export const STAGES = {
       prompt: EvaluationPrompt.optional(),
       /** Any number: the same evaluation, sampled anew instead of answered by the memo. */
       again: z.int().nonnegative().optional(),
+      ...toolOptions,
     }),
   },
 } as const satisfies Record<string, StageRow>;

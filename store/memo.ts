@@ -15,6 +15,7 @@ import type { Comparison, Difference } from '../schemas/comparison.ts';
 import { type StageInput, type StageKind, type StageOutput, stageRow } from '../schemas/stage.ts';
 import { leavesOf } from './manifest.ts';
 import { keyInput } from './memo-inputs.ts';
+import { TOOLS_VERSION } from '../schemas/tools.ts';
 import { type Store, StoreError } from './store.ts';
 
 /** What samples or trains; `evaluate` is greedy, and so the same in every iteration. */
@@ -24,9 +25,7 @@ const BY_ITERATION: ReadonlySet<StageKind> = new Set<StageKind>([...SEEDED, 'dra
 /** What an engine computes; the others are the same on every machine. */
 const BY_ENGINE: ReadonlySet<StageKind> = new Set<StageKind>([...SEEDED, 'evaluate']);
 
-/** Names written at once. */
-const AT_ONCE = 16;
-
+const AT_ONCE = 16; // Names written.
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** A shard that was run again gave other bytes than before. Not retryable: the engine is not deterministic. */
@@ -55,7 +54,8 @@ export function memoKeyOf(input: StageInput): string {
       ...(kind !== 'import' && { seed, task, parameters, implementation }),
       iteration: BY_ITERATION.has(kind) ? input.iteration : undefined,
       fingerprint: BY_ENGINE.has(kind) ? run.fingerprint : undefined,
-      // Absent where no gate was asked for: the keys of other runs stay what they were.
+      tools: 'tools' in input.options && input.options.tools ? TOOLS_VERSION : undefined,
+      // Absent where no gate, no tools were asked for: the keys of other runs stay what they were.
       gate: kind === 'draw' ? run.gate : undefined,
       source: kind === 'draw' ? sourceKey(run.source) : undefined,
       dataset: kind === 'draw' ? run.dataset?.problems.digest : undefined,

@@ -24,6 +24,8 @@ export interface Stratum {
 export interface SeedTriple {
   problem: Problem;
   rationale: string;
+  /** The same with calls of tools in it, behind the nudge to use them; for tasks that have `prompt.nudged`. */
+  withTools?: string;
 }
 
 export interface StepCheck {
@@ -48,6 +50,8 @@ export interface Task<P = any> {
   prompt: {
     free(problem: Problem): string;
     hinted(problem: Problem): string;
+    /** With a nudge to use tools, which shows nothing of the answer (START's hint-infer); `rationalize` asks for it by `hint: 'tools'`. */
+    nudged?(problem: Problem): string;
     /**
      * Few-shot examples that stand before every prompt of that form when sampling, the same for all problems: engines
      * compute them once. Training never sees them. Absent or '' = none.

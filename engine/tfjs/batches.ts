@@ -13,6 +13,8 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
+import { CallSpan, ToolName } from '../../schemas/tools.ts';
+import { piecesOf } from '../../tools/calls.ts';
 import { EngineError } from '../engine.ts';
 import type { TrainRow } from '../engine.ts';
 import { uniform } from './rng.ts';
@@ -24,6 +26,8 @@ export interface TokenRow {
   tokens: Int32Array;
   /** How many of them are the prompt. */
   promptLength: number;
+  /** Parts of them, from the row's beginning, that are read and not learnt. */
+  given?: readonly Pick<CallSpan, 'from' | 'to'>[];
 }
 
 /** What the order of training rows looks at. */
@@ -33,7 +37,12 @@ export const completionShape = {
   completion: z.string(),
   completionTokens: z.array(z.int().nonnegative()).optional(),
 };
-const Row = z.strictObject({ prompt: z.string(), ...completionShape });
+const Row = z.strictObject({
+  prompt: z.string(),
+  ...completionShape,
+  calls: z.array(CallSpan).optional(),
+  tools: z.array(ToolName).optional(),
+});
 
 /**
  * Reads JSONL of TrainRow.
@@ -82,20 +91,43 @@ export async function readLines<S extends z.ZodType, R>(
  * EngineError TextNotInVocabulary.
  */
 export function tokensOf(
-  { prompt: text, completion, completionTokens }: TrainRow,
+  { prompt: text, completion, completionTokens, calls, tools }: TrainRow,
   form: PromptForm,
   { context, vocabSize }: Pick<DecoderConfig, 'context' | 'vocabSize'>,
   invalid: (fault: string) => EngineError,
 ): TokenRow {
   const { before, prompts } = form.ask('', [text]);
   const prompt = [...before, ...prompts[0]!];
-  const ids = completionTokens ? form.sampled(completionTokens) : form.completion(completion);
+  const written = completionTokens
+    ? { ids: form.sampled(completionTokens), given: calls }
+    : tools
+      ? withCalls(completion, tools, form)
+      : { ids: form.completion(completion) };
+  const { ids } = written;
   const tokens = Int32Array.of(...prompt, ...ids);
   if (tokens.length > context)
     throw invalid(`has ${tokens.length} tokens, the context ${context}; shorten it or train a longer context`);
   const stranger = ids.find((id) => id >= vocabSize);
   if (stranger !== undefined) throw invalid(`holds token id ${stranger}, outside the vocabulary of ${vocabSize}`);
-  return { tokens, promptLength: prompt.length };
+  const given = written.given?.map(({ from, to }) => ({ from: prompt.length + from, to: prompt.length + to }));
+  return { tokens, promptLength: prompt.length, ...(given && { given }) };
+}
+
+/** A text with calls, tokenised as it would have been sampled: what a tool says apart from what stands around it. */
+function withCalls(text: string, tools: readonly ToolName[], form: PromptForm): { ids: number[]; given: CallSpan[] } {
+  const pieces = piecesOf(text, tools);
+  const last = pieces.at(-1);
+  // Its end belongs to the last piece of the model's own.
+  const own = last === undefined || last.tool ? '' : last.text;
+  const ids: number[] = [];
+  const given: CallSpan[] = [];
+  for (const piece of own === '' ? pieces : pieces.slice(0, -1)) {
+    const from = ids.length;
+    ids.push(...form.encode(piece.text));
+    if (piece.tool) given.push({ tool: piece.tool, from, to: ids.length });
+  }
+  ids.push(...form.completion(own));
+  return { ids, given };
 }
 
 /** Counter that keeps the order of the data apart from every other use of the same seed. */
@@ -182,6 +214,7 @@ export function assemble(rows: readonly TokenRow[], pad: number): Batch {
     ids.set(read, index * time);
     tokens += read.length;
     for (let at = Math.max(1, row.promptLength); at < row.tokens.length; at++) {
+      if (row.given?.some(({ from, to }) => at >= from && at < to)) continue;
       positions.push(index * time + at - 1);
       targets.push(row.tokens[at]!);
     }

@@ -21,12 +21,13 @@ import { uniform } from './rng.ts';
 import type { Checkpoint } from './safetensors.ts';
 import { scoresOf } from './scorer.ts';
 import { StopTexts } from './stop.ts';
+import { spansLeft, ToolCalls, type Calling } from './tool-calls.ts';
 
 const PROGRESS_MS = 500;
 /** Caches of one wave together, at their rows' full length. */
 const WAVE_BYTES = 768e6;
 
-interface Job {
+interface Job extends Calling {
   index: number;
   row: SampleRow;
   prompt: number[];
@@ -46,6 +47,7 @@ interface Run {
   sampling: SampleRequest['sampling'];
   form: PromptForm;
   stops: StopTexts;
+  tools: ToolCalls | undefined;
   meter: Meter;
   signal: AbortSignal | undefined;
   prefix: SharedPrefix | undefined;
@@ -72,7 +74,7 @@ export class Sampler {
    * @throws EngineError `TextNotInVocabulary`, for a chat `ChatTemplateMissing` and `CheckpointInvalid`; the signal's reason where it aborts.
    */
   async sample(
-    { rows, sampling, prefix = '', chat = false, stop = [] }: Omit<SampleRequest, 'model'>,
+    { rows, sampling, prefix = '', chat = false, stop = [], tools: asked }: Omit<SampleRequest, 'model'>,
     { signal, onProgress }: EngineControl = {},
   ): Promise<Completion[]> {
     const form = this.#form(chat);
@@ -84,16 +86,20 @@ export class Sampler {
       const prompt = prompts[index]!;
       const fits = before.length + prompt.length + row.maxNewTokens <= this.#decoder.config.context;
       const finish = !fits ? 'overflow' : row.maxNewTokens <= 0 ? 'length' : undefined;
-      return { index, row, prompt, sampled: [], finish };
+      return { index, row, prompt, sampled: [], forced: [], calls: [], finish };
     });
     const stops = new StopTexts(form, stop);
+    const tools = asked && new ToolCalls(form, asked, stop);
     const meter = new Meter(jobs, onProgress);
     const open = jobs.filter(running);
     const shared = open.length === 0 || before.length === 0 ? undefined : this.#openPrefix(before);
     for (const wave of this.#waves(open))
-      await this.#runWave(wave, { sampling, form, stops, meter, signal, prefix: shared });
+      await this.#runWave(wave, { sampling, form, stops, tools, meter, signal, prefix: shared });
     meter.report(true);
-    return jobs.map(({ sampled, finish }) => ({ ...stops.cut(sampled), finish: finish ?? 'length' }));
+    return jobs.map(({ sampled, calls, finish }) => {
+      const completion = { ...stops.cut(sampled), finish: finish ?? ('length' as const) };
+      return calls.length === 0 ? completion : { ...completion, calls: spansLeft(calls, sampled, completion.tokenIds) };
+    });
   }
 
   /** As Engine.score. */
@@ -159,7 +165,7 @@ export class Sampler {
       let at = 0;
       for (const slots of this.#arrange(wave.length)) {
         await pauseFor(context.signal);
-        batches.push(this.#prefill(wave.slice(at, at + slots), slots, context));
+        batches.push(await this.#prefill(wave.slice(at, at + slots), slots, context));
         at += slots;
       }
       while (batches.length > 0) {
@@ -171,12 +177,12 @@ export class Sampler {
     }
   }
 
-  #prefill(jobs: Job[], slots: number, context: Run): Batch {
+  async #prefill(jobs: Job[], slots: number, context: Run): Promise<Batch> {
     const prompts = Array.from({ length: slots }, (_, slot) => jobs[slot]?.prompt ?? []);
     const padded = this.#decoder.paddedLength(jobs[0]!.prompt.length);
     const { cache, result } = this.#decoder.prefill(prompts, padded, context.form.pad, wanted(context), context.prefix);
     const batch = { jobs, last: new Int32Array(slots), cache };
-    this.#take(batch, result, context);
+    await this.#take(batch, result, context);
     return batch;
   }
 
@@ -184,7 +190,7 @@ export class Sampler {
   async #advance(batch: Batch, context: Run): Promise<void> {
     do {
       await pauseFor(context.signal);
-      this.#take(batch, this.#decoder.step(batch.cache, batch.last, wanted(context)), context);
+      await this.#take(batch, this.#decoder.step(batch.cache, batch.last, wanted(context)), context);
     } while (!batch.cache.full && batch.jobs.some(running));
   }
 
@@ -215,7 +221,8 @@ export class Sampler {
   }
 
   /** Picks the next token of every running row from what a pass gave, which it frees. */
-  #take({ jobs, last }: Batch, result: Handle, { sampling, form, stops, meter }: Run): void {
+  async #take({ jobs, last }: Batch, result: Handle, context: Run): Promise<void> {
+    const { sampling, form, stops, tools, meter, signal } = context;
     const vocab = this.#decoder.config.vocabSize;
     const values = read(result);
     free(result);
@@ -223,13 +230,16 @@ export class Sampler {
     for (const [slot, job] of jobs.entries()) {
       if (!running(job)) continue;
       const of = () => (values as Float32Array).subarray(slot * vocab, (slot + 1) * vocab);
-      const id = greedy ? values[slot]! : pick(of(), sampling, uniform(job.row.seed, job.sampled.length));
+      const forced = job.forced.shift();
+      const picked = () => (greedy ? values[slot]! : pick(of(), sampling, uniform(job.row.seed, job.sampled.length)));
+      const id = forced ?? picked();
       job.sampled.push(id);
       last[slot] = id;
       meter.tokens++;
       if (form.isEnd(id) || stops.reached(job.sampled)) job.finish = 'stop';
       else if (job.sampled.length >= job.row.maxNewTokens) job.finish = 'length';
       if (!running(job)) meter.done++;
+      else if (tools && forced === undefined) await tools.after(job, { signal, onAlive: () => meter.report(true) });
     }
     meter.report();
   }
