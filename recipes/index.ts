@@ -3,6 +3,7 @@
  * its name.
  */
 import type { Recipe } from '../schemas/recipe.ts';
+import adaStar from './ada-star.ts';
 import { controlOf, controlsFor } from './controls.ts';
 import directFineTune from './direct-fine-tune.ts';
 import expertIteration from './expert-iteration.ts';
@@ -21,6 +22,7 @@ import vStar from './v-star.ts';
 
 const shipped = [star, starWithoutHints, starSampled, starSql, starPaper, rft, restEm, expertIteration, vStar].concat([
   rlStar,
+  adaStar,
   seedsOnly,
   fewShotDirect,
   fewShotCot,
