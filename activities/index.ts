@@ -27,6 +27,7 @@ import { rewardModel } from './reward-model.ts';
 import { reward } from './reward.ts';
 import { seal } from './seal.ts';
 import { select } from './select.ts';
+import { turns } from './turns.ts';
 import { unfiltered } from './unfiltered.ts';
 import { verify } from './verify.ts';
 
@@ -45,6 +46,7 @@ export function createActivities(deps: Dependencies) {
     answers: answers(deps),
     import: importModel(deps),
     'fine-tune': fineTune(deps),
+    turns: turns(deps),
     reward: reward(deps),
     pairs: pairs(deps),
     prefer: prefer(deps),

@@ -5,7 +5,8 @@
  * that gives other bits. (A replay that the memo answers whole needs no engine.)
  */
 import type { Model } from '../schemas/checkpoint.ts';
-import type { Rows } from '../schemas/port-values.ts';
+import { carriedIn } from '../schemas/port-values.ts';
+import type { CarriedRows } from '../schemas/port-values.ts';
 import type { ReplayInput } from '../schemas/replay.ts';
 import type { ResolvedRun } from '../schemas/run.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -13,13 +14,11 @@ import { invalidInput, rethrow } from './failures.ts';
 import { recordedRun, sealedIteration } from './recorded.ts';
 import { implementationOf } from './shard.ts';
 
-export interface Recalled {
+export interface Recalled extends CarriedRows {
   resolved: ResolvedRun;
   /** What came into the iteration. */
   model: Model | null;
   base: Model | null;
-  kept?: Rows;
-  pairs?: Rows;
   attempt: number;
   /** Options that had been changed for it alone. */
   changed: Record<string, unknown>;
@@ -67,8 +66,7 @@ export const recall =
         },
         model: before?.model ?? null,
         base: input.iteration === 0 ? null : (base?.model ?? null),
-        ...(before?.kept && { kept: before.kept }),
-        ...(before?.pairs && { pairs: before.pairs }),
+        ...carriedIn(before),
         attempt: record.attempt,
         changed: record.changed,
         ...(rolledBackTo !== undefined && { rolledBackTo }),

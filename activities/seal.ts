@@ -6,23 +6,21 @@ import type { Spent } from '../schemas/budget.ts';
 import type { Model } from '../schemas/checkpoint.ts';
 import type { IterationRecord, IterationSummary } from '../schemas/run.ts';
 import type { StageCounts } from '../schemas/stage-counts.ts';
-import type { Rows, ScoreShard, Tally } from '../schemas/port-values.ts';
+import { carriedIn } from '../schemas/port-values.ts';
+import type { CarriedRows, Rows, ScoreShard, Tally } from '../schemas/port-values.ts';
 import type { Dependencies } from './dependencies.ts';
 import { rethrow } from './failures.ts';
 import { addTallies } from './judge.ts';
 import { rankingIn } from './rank.ts';
 import type { Written } from './ledger.ts';
 
-export interface SealInput {
+export interface SealInput extends CarriedRows {
   n: number;
   attempt: number;
   changed: Record<string, unknown>;
   ledger: Written;
   judged: Rows[];
   examples: Rows[];
-  /** Carried to the next iteration. */
-  kept?: Rows | undefined;
-  pairs?: Rows | undefined;
   /** Candidates of held-out problems. */
   ranked?: Rows | undefined;
   scores: ScoreShard[];
@@ -45,8 +43,7 @@ const talliesOf = (scores: ScoreShard[], split: 'dev' | 'test'): Record<string, 
 
 /** What a run carries of a sealed iteration. Pure. */
 export function summaryOf(record: IterationRecord, ref: ArtifactRef): IterationSummary {
-  const { n, drawn, ledger, soundShare, dev, accuracy, seconds, model, carried, kept, rolledBackTo, spent, pairs } =
-    record;
+  const { n, drawn, ledger, soundShare, dev, accuracy, seconds, model, carried, rolledBackTo, spent } = record;
   return {
     n,
     drawn,
@@ -60,8 +57,7 @@ export function summaryOf(record: IterationRecord, ref: ArtifactRef): IterationS
     seconds: Object.values(seconds).reduce((sum, one) => sum + one, 0),
     model,
     carried,
-    ...(kept && { kept }),
-    ...(pairs && { pairs }),
+    ...carriedIn(record),
     record: ref,
     ...(rolledBackTo !== undefined && { rolledBackTo }),
     ...(spent && { spent }),
@@ -92,8 +88,7 @@ export const seal =
         judged: input.judged.flatMap((one) => one.shards),
         scores: input.scores.map(({ split, judged: of }) => ({ split, judged: of })),
         examples: input.examples.flatMap((one) => one.shards),
-        ...(input.kept && { kept: input.kept }),
-        ...(input.pairs && { pairs: input.pairs }),
+        ...carriedIn(input),
         ...(input.ranked && { ranking: await rankingIn(deps.store, input.ranked) }),
         tokens: input.tokens,
         shards: input.shards,

@@ -15,7 +15,8 @@
  *
  * Steps, batch and schedule stay those of the recipe. Pure; sources: arXiv:2203.14465 §3 and §5 (what the filter and the hint are for).
  */
-import { CARRIED, readersOf, Recipe, stagesRead } from '../schemas/recipe.ts';
+import { CARRIED } from '../schemas/port-values.ts';
+import { readersOf, Recipe, stagesRead } from '../schemas/recipe.ts';
 import type { RecipeStage } from '../schemas/recipe.ts';
 
 type Stages = Record<string, RecipeStage>;

@@ -3,6 +3,7 @@
  * its name.
  */
 import type { Recipe } from '../schemas/recipe.ts';
+import adaStar from './ada-star.ts';
 import { controlOf, controlsFor } from './controls.ts';
 import directFineTune from './direct-fine-tune.ts';
 import expertIteration from './expert-iteration.ts';
@@ -27,6 +28,7 @@ const shipped = [star, starWithoutHints, starSampled, starSql, starPaper, rft, r
   rlStar,
   start,
   startWithoutTools,
+  adaStar,
   seedsOnly,
   fewShotDirect,
   fewShotCot,

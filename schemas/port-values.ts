@@ -15,6 +15,15 @@ export type Rows = z.infer<typeof Rows>;
 export const Slice = Rows.pick({ shards: true }).extend({ from: z.int().nonnegative(), to: z.int().nonnegative() });
 export type Slice = z.infer<typeof Slice>;
 
+/** Rows that an iteration hands to the next, beside its model: there `$kept`, `$pairs` and `$queue`. */
+export const CarriedRows = z.strictObject({ kept: Rows.optional(), pairs: Rows.optional(), queue: Rows.optional() });
+export type CarriedRows = z.infer<typeof CarriedRows>;
+export const CARRIED = CarriedRows.keyof().options;
+
+/** Those there are, and nothing else of the object. Pure. */
+export const carriedIn = (of: CarriedRows = {}): CarriedRows =>
+  Object.fromEntries(CARRIED.flatMap((what) => (of[what] === undefined ? [] : [[what, of[what]]])));
+
 /** An untrained model. */
 export const FreshModel = z.strictObject({ fresh: DecoderConfig, tokenizer: TokenizerSpec });
 export type FreshModel = z.infer<typeof FreshModel>;

@@ -18,6 +18,7 @@ export const PortType = z.enum([
   'unjudged',
   'examples',
   'pairs', // of a right and a wrong rationale of one problem
+  'queue', // problems, and when and how well each was last sampled
   'samples', // judged rationales with their reward, right and wrong
   'model',
   'score',
@@ -37,8 +38,9 @@ export const SOURCES = {
   $base: 'model',
   /** What the iteration before carried as `kept`; no rows in the first, or where the recipe carries none. */
   $kept: 'examples',
-  /** The same of `pairs`. */
+  /** The same of `pairs` and `queue`. */
   $pairs: 'pairs',
+  $queue: 'queue',
   /** What the base is made of, an untrained or a pretrained model; only `prepare` starts from it. */
   $fresh: 'model',
 } as const satisfies Record<`$${string}`, PortType>;

@@ -10,6 +10,7 @@
 import { z } from 'zod';
 import { Budget } from './budget.ts';
 import { nearest } from './nearest.ts';
+import { CARRIED } from './port-values.ts';
 import { SOURCES } from './ports.ts';
 import type { PortType, Source } from './ports.ts';
 import { StageKind, stageRow } from './stage.ts';
@@ -56,8 +57,8 @@ export const Recipe = z.strictObject({
   id: Id,
   source: z.string().default(''),
   stages: z.record(z.string().regex(/^[a-zA-Z][\w-]*$/), RecipeStage),
-  /** What `$model`, `$kept` and `$pairs` stand for in the next iteration. */
-  carry: z.strictObject({ model: Ref, kept: Ref.optional(), pairs: Ref.optional() }),
+  /** What `$model`, `$kept`, `$pairs` and `$queue` stand for in the next iteration. */
+  carry: z.strictObject({ model: Ref, kept: Ref.optional(), pairs: Ref.optional(), queue: Ref.optional() }),
   stop: StopRule,
   /** Absent: the default; in a run that was resolved before it stood here, no limit. */
   judging: Judging.optional(),
@@ -102,9 +103,6 @@ export const stagesRead = (stage: RecipeStage): string[] =>
     .flat()
     .filter((ref) => !ref.startsWith('$'))
     .map((ref) => ref.split('.')[0] as string);
-
-/** Rows that an iteration may carry to the next, beside the model. */
-export const CARRIED = ['kept', 'pairs'] as const;
 
 /** Names of the stages that read this reference. */
 export const readersOf = ({ stages }: Pick<Recipe, 'stages'>, ref: string): string[] =>
@@ -231,7 +229,12 @@ export function defineRecipe<const S extends Record<string, { use: StageKind; in
   id: string;
   source: string;
   stages: S & Checked<S>;
-  carry: { model: RefsOf<S, 'model'>; kept?: RefsOf<S, 'examples'>; pairs?: RefsOf<S, 'pairs'> };
+  carry: {
+    model: RefsOf<S, 'model'>;
+    kept?: RefsOf<S, 'examples'>;
+    pairs?: RefsOf<S, 'pairs'>;
+    queue?: RefsOf<S, 'queue'>;
+  };
   stop: z.input<typeof StopRule>;
   judging?: z.input<typeof Judging>;
 }): Recipe {

@@ -12,7 +12,7 @@ import { RunContext } from './run-context.ts';
 import { Ranking } from './ranking.ts';
 import { STAGES, StageKind } from './stage.ts';
 import { StageCounts } from './stage-counts.ts';
-import { FreshModel, PretrainedModel, Rows, ScoreShard, type Tally } from './port-values.ts';
+import { CarriedRows, FreshModel, PretrainedModel, Rows, ScoreShard, type Tally } from './port-values.ts';
 
 export const RunId = z
   .string()
@@ -155,9 +155,8 @@ export const IterationRecord = z.strictObject({
   scores: z.array(ScoreShard.omit({ byStratum: true })),
   /** The training rows. */
   examples: z.array(ArtifactRef),
-  /** What the next iteration finds as `$kept` and `$pairs`; only where the recipe carries some. */
-  kept: Rows.optional(),
-  pairs: Rows.optional(),
+  /** What the next iteration finds as `$kept`, `$pairs`, `$queue`; only where the recipe carries some. */
+  ...CarriedRows.shape,
   ranking: Ranking.optional(),
   tokens: z.record(z.string(), z.number()),
   shards: z.strictObject({ reused: z.int(), redone: z.int() }),
@@ -190,8 +189,7 @@ export const IterationSummary = z.strictObject({
   seconds: z.number(),
   model: Model,
   carried: z.boolean(),
-  kept: Rows.optional(),
-  pairs: Rows.optional(),
+  ...CarriedRows.shape,
   record: ArtifactRef,
   rolledBackTo: z.int().nonnegative().optional(),
   spent: Spent.optional(),

@@ -42,7 +42,7 @@ const labelled = {
 export const STAGES = {
   draw: {
     version: 1,
-    inputs: { problems: { type: 'train' } },
+    inputs: { problems: { type: 'train' }, queue: { type: 'queue', optional: true } },
     outputs: { problems: 'problems' },
     main: 'problems',
     queue: 'control',
@@ -51,7 +51,22 @@ export const STAGES = {
       count: z.int().min(1).max(100_000_000).default(1000),
       /** A control: `shuffled` gives every problem the gold answer of another one drawn with it. */
       gold: z.literal('shuffled').optional(),
+      /** Where a queue is wired: so many problems take turns. Absent = ten times `count`. */
+      pool: z.int().min(1).max(10_000_000).optional(),
     }),
+  },
+  turns: {
+    version: 1,
+    inputs: {
+      problems: { type: 'problems' },
+      correct: { type: 'correct', many: true },
+      incorrect: { type: 'incorrect', many: true },
+      earlier: { type: 'queue', optional: true },
+    },
+    outputs: { queue: 'queue' },
+    main: 'queue',
+    queue: 'control',
+    options: z.strictObject({}),
   },
   generate: {
     version: 1,

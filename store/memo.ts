@@ -21,7 +21,7 @@ import { type Store, StoreError } from './store.ts';
 /** What samples or trains; `evaluate` is greedy, and so the same in every iteration. */
 const SEEDED: StageKind[] = ['generate', 'rationalize', 'rank', 'fine-tune', 'prefer', 'reward-model'];
 /** What the iteration's number changes: seeds of samples, the draw, the number of steps. */
-const BY_ITERATION: ReadonlySet<StageKind> = new Set<StageKind>([...SEEDED, 'draw', 'unfiltered']);
+const BY_ITERATION: ReadonlySet<StageKind> = new Set<StageKind>([...SEEDED, 'draw', 'unfiltered', 'turns']);
 /** What an engine computes; the others are the same on every machine. */
 const BY_ENGINE: ReadonlySet<StageKind> = new Set<StageKind>([...SEEDED, 'evaluate']);
 

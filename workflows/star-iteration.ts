@@ -17,7 +17,8 @@ import { QUERIES, WORKFLOWS } from '../schemas/run.ts';
 import type { IterationProgress, IterationSummary, ResolvedRun, StageProgress } from '../schemas/run.ts';
 import { stageRow } from '../schemas/stage.ts';
 import type { StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
-import type { Rows, ScoreShard } from '../schemas/port-values.ts';
+import { CARRIED } from '../schemas/port-values.ts';
+import type { CarriedRows, Rows, ScoreShard } from '../schemas/port-values.ts';
 import { iterationDetails } from './details.ts';
 import { fannedSignal, fanOut, followersOf } from './fan-out.ts';
 import { gateSignal, ShardGate } from './gate.ts';
@@ -31,7 +32,7 @@ import type { Purse } from './spending.ts';
 import { frame, StageCalls, stageInput } from './stage-calls.ts';
 import { shardCounts } from './shard-counts.ts';
 
-export interface IterationInput {
+export interface IterationInput extends CarriedRows {
   resolved: ResolvedRun;
   /** The graph to run: the run's recipe, `prepare`, or the recipe with options changed for this iteration. */
   recipe: Recipe;
@@ -39,9 +40,6 @@ export interface IterationInput {
   attempt: number;
   model: Model | null;
   base: Model | null;
-  /** What the iteration before carried. */
-  kept?: Rows | undefined;
-  pairs?: Rows | undefined;
   changed: Record<string, unknown>;
   shardsInFlight: number;
   /** What the run may still spend; absent where it has no budget. */
@@ -114,8 +112,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       $seeds: resolved.seeds,
       $model: input.model,
       $base: input.base,
-      $kept: input.kept ?? NO_ROWS,
-      $pairs: input.pairs ?? NO_ROWS,
+      ...Object.fromEntries(CARRIED.map((what) => [`$${what}`, input[what] ?? NO_ROWS])),
       $fresh: resolved.fresh,
     };
     if (ref.startsWith('$')) return sources[ref] ?? null;
@@ -255,6 +252,12 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
     return calls.mending(() => frame.writeLedger.executeWithOptions({ summary: `${input.n} · ledger` }, [whole]));
   }
 
+  async function carried(): Promise<CarriedRows> {
+    const named = CARRIED.filter((what) => recipe.carry[what] !== undefined);
+    const rows = await Promise.all(named.map((what) => valueOf(recipe.carry[what] as string)));
+    return Object.fromEntries(named.map((what, n) => [what, rows[n]]));
+  }
+
   async function seal(): Promise<IterationSummary> {
     const of = (kind: StageKind) => finished.filter(({ name }) => recipe.stages[name]?.use === kind);
     const allOf = (kind: StageKind) => of(kind).map(({ outputs }) => outputs);
@@ -275,8 +278,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
         outputs.map((one) => (one.outputs as { score: ScoreShard }).score),
       ),
       model: (await valueOf(recipe.carry.model)) as Model,
-      ...(recipe.carry.kept !== undefined && { kept: (await valueOf(recipe.carry.kept)) as Rows }),
-      ...(recipe.carry.pairs !== undefined && { pairs: (await valueOf(recipe.carry.pairs)) as Rows }),
+      ...(await carried()),
       ...(of('rank').length > 0 && { ranked: rowsOf(allOf('rank'), ['ranking'])[0] }),
       seconds: Object.fromEntries(finished.map(({ name, outputs }) => [name, sum(outputs, (one) => one.seconds)])),
       tokens: Object.fromEntries(finished.map(({ name, outputs }) => [name, sum(outputs, (one) => one.tokens)])),

@@ -8,6 +8,7 @@ import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
 import { ApplicationFailure } from '@temporalio/common';
 import { ReplayInput } from '../schemas/replay.ts';
 import type { ReplayResult } from '../schemas/replay.ts';
+import { carriedIn } from '../schemas/port-values.ts';
 import { graphOf, shardsInFlightOf } from './beginning.ts';
 import { changeOptions } from './change-options.ts';
 import { parse } from './run-messages.ts';
@@ -22,11 +23,10 @@ export async function starReplay(raw: unknown): Promise<ReplayResult> {
       resolved,
       model,
       base,
-      kept,
-      pairs,
       attempt,
       rolledBackTo,
       changed: before,
+      ...recalled
     } = await frame.recall.executeWithOptions({ summary: `what ${input.run} had for iteration ${input.iteration}` }, [
       input,
       replayId,
@@ -39,8 +39,7 @@ export async function starReplay(raw: unknown): Promise<ReplayResult> {
       attempt,
       model,
       base,
-      kept,
-      pairs,
+      ...carriedIn(recalled),
       changed,
       rolledBackTo,
       shardsInFlight: shardsInFlightOf(resolved),

@@ -18,6 +18,7 @@ import {
 } from '@temporalio/workflow';
 import type { ChildWorkflowHandle } from '@temporalio/workflow';
 import { ApplicationFailure } from '@temporalio/common';
+import { carriedIn } from '../schemas/port-values.ts';
 import { RunInput } from '../schemas/run.ts';
 import type { IterationSummary, Progress, ResolvedRun, RunDecision, RunStatus } from '../schemas/run.ts';
 import { baseOf, begin, graphOf, shardsInFlightOf } from './beginning.ts';
@@ -136,8 +137,7 @@ export async function starRun(raw: unknown, carried?: RunState): Promise<Progres
           attempt,
           model: iterations[rolledBackTo ?? n - 1]?.model ?? null,
           base: baseOf(iterations),
-          kept: iterations[rolledBackTo ?? n - 1]?.kept,
-          pairs: iterations[rolledBackTo ?? n - 1]?.pairs,
+          ...carriedIn(iterations[rolledBackTo ?? n - 1]),
           changed,
           shardsInFlight: shardsInFlightOf(run),
           purse: budget.purse,

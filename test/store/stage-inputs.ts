@@ -93,7 +93,7 @@ export function inputsOfAllKinds(): StageInput[] {
   };
   const { hintedSeeds: _, ...preferring } = training.options;
   const all = [
-    { ...common(), kind: 'draw', options: { count: 100 }, inputs: { problems: null } },
+    { ...common(), kind: 'draw', options: { count: 100 }, inputs: { problems: null, queue: undefined } },
     { ...common(), kind: 'generate', options: sampling, inputs: { problems: slice('p1', 'p2'), model: model('m') } },
     { ...common(), kind: 'rationalize', options: sampling, inputs: { problems: slice('p1'), model: model('m') } },
     verifyInput(),
@@ -123,6 +123,12 @@ export function inputsOfAllKinds(): StageInput[] {
       ...training,
       options: { ...training.options, objective: 'grpo', kl: 0.1 },
       inputs: { samples: slice('s1'), sampler: model('m'), reference: model('base'), from: model('m') },
+    },
+    {
+      ...common(),
+      kind: 'turns',
+      options: {},
+      inputs: { problems: slice('p1'), correct: slice('c1'), incorrect: slice('i1'), earlier: slice('q1') },
     },
     { ...common(), kind: 'reward', options: {}, inputs: { correct: slice('c1'), incorrect: slice('i1') } },
     {
