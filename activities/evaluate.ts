@@ -45,7 +45,13 @@ async function evaluateShard(shard: ShardWork<'evaluate'>) {
     answered.set(row.rationale.problem.id, row);
   const judged = problems.map(({ id }) => answered.get(id) as Judged);
   return {
-    outputs: { score: { split, judged: await writeRows(store, judged), byStratum: tallyByStratum(judged) } },
+    outputs: {
+      score: {
+        split,
+        judged: await writeRows(store, judged),
+        byStratum: tallyByStratum(judged, input.options.tools !== undefined),
+      },
+    },
     tokens: fresh.tokens,
     partial: judged.some((row) => row.verdict.verdict === 'unjudged' && row.rationale.finish !== 'overflow'),
     ...unjudgedBecause(judged),

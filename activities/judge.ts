@@ -157,22 +157,25 @@ export function unjudgedBecause(judged: Judged[]): { unjudgedBecause?: string } 
 /** Counts of several shards added up, stratum by stratum. */
 export function addTallies(all: Record<string, Tally>[]): Record<string, Tally> {
   const sum: Record<string, Tally> = {};
-  for (const [stratum, { correct, judged, unjudged }] of all.flatMap((one) => Object.entries(one))) {
+  for (const [stratum, { correct, judged, unjudged, calls }] of all.flatMap((one) => Object.entries(one))) {
     const tally = (sum[stratum] ??= { correct: 0, judged: 0, unjudged: 0 });
     tally.correct += correct;
     tally.judged += judged;
     tally.unjudged += unjudged;
+    if (calls !== undefined) tally.calls = (tally.calls ?? 0) + calls;
   }
   return sum;
 }
 
-export function tallyByStratum(judged: Judged[]): Record<string, Tally> {
+/** @param tools whether calls of tools are counted. */
+export function tallyByStratum(judged: Judged[], tools = false): Record<string, Tally> {
   const tallies: Record<string, Tally> = {};
   for (const { rationale, verdict } of judged) {
     const tally = (tallies[rationale.problem.stratum] ??= { correct: 0, judged: 0, unjudged: 0 });
     if (verdict.verdict === 'unjudged') tally.unjudged++;
     else {
       tally.judged++;
+      if (tools) tally.calls = (tally.calls ?? 0) + (rationale.calls?.length ?? 0);
       if (verdict.verdict === 'correct') tally.correct++;
     }
   }

@@ -41,6 +41,14 @@ export interface SealInput extends CarriedRows {
 const talliesOf = (scores: ScoreShard[], split: 'dev' | 'test'): Record<string, Tally> =>
   addTallies(scores.filter((score) => score.split === split).map((score) => score.byStratum));
 
+/** Mean calls of tools a judged text, by stratum; undefined where no tools were named. */
+function callsOf(tallies: Record<string, Tally>): Record<string, number> | undefined {
+  const known = Object.entries(tallies).flatMap(([stratum, { calls, judged }]) =>
+    calls === undefined || judged === 0 ? [] : [[stratum, calls / judged] as const],
+  );
+  return known.length === 0 ? undefined : Object.fromEntries(known);
+}
+
 /** What a run carries of a sealed iteration. Pure. */
 export function summaryOf(record: IterationRecord, ref: ArtifactRef): IterationSummary {
   const { n, drawn, ledger, soundShare, dev, accuracy, seconds, model, carried, rolledBackTo, spent } = record;
@@ -69,6 +77,7 @@ export const seal =
   async (input: SealInput): Promise<IterationSummary> => {
     try {
       const { ledger, drawn, soundShare, ref: ledgerRef, digest: ledgerDigest } = input.ledger;
+      const calls = callsOf(talliesOf(input.scores, 'test'));
       const record: IterationRecord = {
         n: input.n,
         drawn,
@@ -90,6 +99,7 @@ export const seal =
         examples: input.examples.flatMap((one) => one.shards),
         ...carriedIn(input),
         ...(input.ranked && { ranking: await rankingIn(deps.store, input.ranked) }),
+        ...(calls && { calls }),
         tokens: input.tokens,
         shards: input.shards,
         ...(input.stages && { stages: input.stages }),

@@ -6,6 +6,7 @@
  * At most 120 columns wide; strata that do not fit are counted below. The best iteration is the one the run chose on dev.
  */
 import type { IterationRecord, RunDocument } from '../schemas/run.ts';
+import { compareStrata } from '../schemas/accuracy.ts';
 import { soundnessAlarms } from '../schemas/soundness.ts';
 import { coded, oneLine } from './untrusted.ts';
 import {
@@ -70,11 +71,20 @@ export function remarksOf(document: RunDocument): string[] {
       changed.length > 0 ? `options changed for it alone: ${changed.join(', ')}` : '',
       record.accuracy.unjudged > 0 ? `${record.accuracy.unjudged} test rows unjudged, left out of the accuracy` : '',
       rankingRemark(record),
+      callsRemark(record),
       ...alarms.filter(({ n }) => n === record.n).map(({ reason }) => reason),
       record.attempt > 1 ? `attempt ${record.attempt}` : '',
     ].filter((remark) => remark !== '');
     return remarks.length > 0 ? [`iteration ${record.n}: ${remarks.join('; ')}`] : [];
   });
+}
+
+/** "calls of tools a text: small 0.02, two-step 1.01" */
+function callsRemark({ calls }: IterationRecord): string {
+  const by = Object.entries(calls ?? {}).sort(([x], [y]) => compareStrata(x, y));
+  return by.length === 0
+    ? ''
+    : `calls of tools a text: ${by.map(([stratum, n]) => `${stratum} ${n.toFixed(2)}`).join(', ')}`;
 }
 
 /** "best of 16 by the verifier 84.0%, by majority 75.0%, one 61.2%, any 93.0% (500 test problems)" */

@@ -40,6 +40,8 @@ export const Tally = z.strictObject({
   correct: z.int().nonnegative(),
   judged: z.int().nonnegative(),
   unjudged: z.int().nonnegative(),
+  /** Calls of tools in the judged texts; only where the stage names tools. */
+  calls: z.int().nonnegative().optional(),
 });
 export type Tally = z.infer<typeof Tally>;
 

@@ -158,6 +158,8 @@ export const IterationRecord = z.strictObject({
   /** What the next iteration finds as `$kept`, `$pairs`, `$queue`; only where the recipe carries some. */
   ...CarriedRows.shape,
   ranking: Ranking.optional(),
+  /** Mean calls of tools a test text, by stratum. */
+  calls: z.record(z.string(), z.number()).optional(),
   tokens: z.record(z.string(), z.number()),
   shards: z.strictObject({ reused: z.int(), redone: z.int() }),
   /** The same by stage; absent in records of before it stood here. */

@@ -95,8 +95,10 @@ describe('controls', () => {
 
   it('are refused where they would say nothing', () => {
     expect(controlsFor(recipe('rest-em'))).toEqual(
-      CONTROLS.filter((name) => name !== 'hint-only' && name !== 'shuffled-labels'),
+      CONTROLS.filter((name) => !['hint-only', 'shuffled-labels', 'random-tools'].includes(name)),
     );
+    expect(controlsFor(recipe('start'))).toContain('random-tools');
+    expect(controlsFor(recipe('start-without-tools'))).not.toContain('random-tools');
     expect(controlsFor(recipe('few-shot-cot'))).toEqual([]);
     expect(() => controlOf(recipe('rest-em'), 'hint-only')).toThrow(
       /rest-em has no control 'hint-only'; it has unfiltered/,

@@ -32,7 +32,7 @@ const bad: [string, unknown, string, RegExp][] = [
   ['nothing at all', null, '(root)', /object/],
   ['a text', 'star', '(root)', /object/],
   ['no task', { recipe: 'star' }, 'task', /string/],
-  ['an unknown recipe', { ...ok, recipe: 'strat' }, 'recipe', /did you mean "star"/],
+  ['an unknown recipe', { ...ok, recipe: 'satr' }, 'recipe', /did you mean "star"/],
   ['an unknown task', { ...ok, task: 'adition' }, 'task', /did you mean "addition"/],
   ['an unknown field', { ...ok, itterations: 3 }, '(root)', /itterations/],
   ['a seed that is no integer', { ...ok, seed: 1.5 }, 'seed', /int/],
