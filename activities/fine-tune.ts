@@ -9,16 +9,13 @@ import { z } from 'zod';
 import type { Model } from '../schemas/checkpoint.ts';
 import { Example } from '../schemas/example.ts';
 import { Problem } from '../schemas/problem.ts';
-import { workNameOf } from '../store/memo.ts';
 import { readRows, rowBatches } from '../store/rows.ts';
 import type { Task } from '../tasks/task.ts';
-import type { Dependencies } from './dependencies.ts';
 import { policyRequest, policyRows } from './policy.ts';
 import { hintedPrompt } from './sample.ts';
 import { seedOf } from './seed.ts';
-import { stageActivity } from './shard.ts';
 import type { ShardWork } from './shard.ts';
-import { trainOn } from './training.ts';
+import { trainingActivity, trainOn } from './training.ts';
 
 /** A seed triple as it stands in the run's `$seeds`. */
 export const SeedRow = z.strictObject({ problem: Problem, rationale: z.string(), withTools: z.string().optional() });
@@ -38,12 +35,7 @@ export function seedExamples(task: Task, seeds: SeedRow[], hintedShare: number, 
   return [...seeds.map((seed) => row(seed, false)), ...hinted.map((seed) => row(seed, true))];
 }
 
-export const fineTune = (deps: Dependencies) =>
-  stageActivity<'fine-tune'>(
-    deps,
-    (shard) => train(shard),
-    (input) => deps.store.dropScratch(workNameOf(input)),
-  );
+export const fineTune = trainingActivity<'fine-tune'>(train);
 
 async function train(shard: ShardWork<'fine-tune'>) {
   const { deps, input, task } = shard;

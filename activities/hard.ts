@@ -8,24 +8,22 @@
  * first: another shard size gives the same. Source: difficulty-based resampling, He et al., arXiv:2502.13550.
  */
 import type { Problem } from '../schemas/problem.ts';
-import { Judged } from '../schemas/verdict.ts';
-import { rowBatches, RowsWriter } from '../store/rows.ts';
+import { RowsWriter } from '../store/rows.ts';
 import type { Dependencies } from './dependencies.ts';
+import { isRight, judgedRows } from './labelled.ts';
 import { stageActivity } from './shard.ts';
 
 export const hard = (deps: Dependencies) =>
   stageActivity<'hard'>(deps, async ({ input }) => {
     const { inputs, options } = input;
     const found = new Map<string, { problem: Problem; right: number; judged: number }>();
-    for (const slice of [inputs.correct, inputs.incorrect])
-      for await (const batch of rowBatches(deps.store, slice, Judged))
-        for (const { rationale, verdict } of batch) {
-          const { problem } = rationale;
-          const one = found.get(problem.id) ?? { problem, right: 0, judged: 0 };
-          found.set(problem.id, one);
-          one.judged++;
-          if (verdict.verdict === 'correct') one.right++;
-        }
+    for await (const row of judgedRows(deps.store, inputs)) {
+      const { problem } = row.rationale;
+      const one = found.get(problem.id) ?? { problem, right: 0, judged: 0 };
+      found.set(problem.id, one);
+      one.judged++;
+      one.right += Number(isRight(row));
+    }
     const problems = new RowsWriter(deps.store);
     for (const { problem, right, judged } of found.values())
       if (right <= options.atMost * judged) await problems.add(problem);

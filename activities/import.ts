@@ -6,7 +6,7 @@
  * does with another engine: somewhere the right ones lie.
  */
 import path from 'node:path';
-import { workNameOf } from '../store/memo.ts';
+import { workNameOf } from '../store/memo-key.ts';
 import type { Dependencies } from './dependencies.ts';
 import { failure } from './failures.ts';
 import { stageActivity } from './shard.ts';

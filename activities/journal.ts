@@ -13,7 +13,7 @@ import { appendFile, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Completion } from '../engine/engine.ts';
 import type { StageInput, StageKind } from '../schemas/stage.ts';
-import { workNameOf } from '../store/memo.ts';
+import { workNameOf } from '../store/memo-key.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { ShardWork } from './shard.ts';
 

@@ -1,5 +1,5 @@
 /**
- * The judged rationales of an iteration by problem, right and wrong apart: what verifiers are trained on.
+ * The judged rationales of an iteration: row by row, and by problem, right and wrong apart, as verifiers are trained on them.
  *
  *   for (const [problem, { right, wrong }] of await labelledRationales(store, inputs)) …
  *
@@ -17,20 +17,27 @@ export interface Labelled {
   wrong: Judged[];
 }
 
-export async function labelledRationales(
-  store: Store,
-  { correct, incorrect }: { correct: Slice; incorrect: Slice },
-): Promise<Map<string, Labelled>> {
+interface JudgedSlices {
+  correct: Slice;
+  incorrect: Slice;
+}
+
+/** Every judged row of both inputs, the right ones first. */
+export async function* judgedRows(store: Store, { correct, incorrect }: JudgedSlices): AsyncGenerator<Judged> {
+  for (const slice of [correct, incorrect]) for await (const batch of rowBatches(store, slice, Judged)) yield* batch;
+}
+
+export const isRight = ({ verdict }: Judged): boolean => verdict.verdict === 'correct';
+
+export async function labelledRationales(store: Store, inputs: JudgedSlices): Promise<Map<string, Labelled>> {
   const problems = new Map<string, Labelled>();
-  for (const [side, slice] of [['right', correct] as const, ['wrong', incorrect] as const])
-    for await (const batch of rowBatches(store, slice, Judged))
-      for (const row of batch) {
-        const { id } = row.rationale.problem;
-        const found = problems.get(id) ?? { right: [], wrong: [] };
-        problems.set(id, found);
-        if ([...found.right, ...found.wrong].every(({ rationale }) => rationale.text !== row.rationale.text))
-          found[side].push(row);
-      }
+  for await (const row of judgedRows(store, inputs)) {
+    const { id } = row.rationale.problem;
+    const found = problems.get(id) ?? { right: [], wrong: [] };
+    problems.set(id, found);
+    if ([...found.right, ...found.wrong].every(({ rationale }) => rationale.text !== row.rationale.text))
+      (isRight(row) ? found.right : found.wrong).push(row);
+  }
   return problems;
 }
 

@@ -8,21 +8,13 @@
  */
 import type { PreferenceRow, TrainRow } from '../engine/engine.ts';
 import { Pair } from '../schemas/pair.ts';
-import { workNameOf } from '../store/memo.ts';
 import { rowBatches } from '../store/rows.ts';
-import type { Dependencies } from './dependencies.ts';
 import { trainedModel } from './sample.ts';
 import { scoreRows } from './score.ts';
-import { stageActivity } from './shard.ts';
 import type { ShardWork } from './shard.ts';
-import { trainOn } from './training.ts';
+import { trainingActivity, trainOn } from './training.ts';
 
-export const prefer = (deps: Dependencies) =>
-  stageActivity<'prefer'>(
-    deps,
-    (shard) => train(shard),
-    (input) => deps.store.dropScratch(workNameOf(input)),
-  );
+export const prefer = trainingActivity<'prefer'>(train);
 
 async function train(shard: ShardWork<'prefer'>) {
   const { inputs, options } = shard.input;

@@ -17,9 +17,8 @@ import type { Store } from '../store/store.ts';
 import { writeRows } from '../store/rows.ts';
 import { tokenizerOf } from '../tasks/task.ts';
 import type { Task } from '../tasks/task.ts';
-import type { Engine } from '../engine/engine.ts';
+import { checkEngine, checkTools } from './check-engine.ts';
 import type { Dependencies } from './dependencies.ts';
-import type { PolicyObjective } from '../schemas/stage-options.ts';
 import { fieldsOf, invalidInput, rethrow } from './failures.ts';
 import type { FieldProblem } from './failures.ts';
 import { fillOptions } from './options.ts';
@@ -27,8 +26,6 @@ import type { Filled } from './options.ts';
 import { snapshotDataset } from './dataset.ts';
 import { snapshotProblems, taskOfRun } from './problem-source.ts';
 import { seedOf } from './seed.ts';
-import { noScores } from './score.ts';
-import { checkTools } from './tools.ts';
 import { implementationOf } from './shard.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
 
@@ -148,24 +145,6 @@ export function checkFilled(filled: Filled): FieldProblem[] {
       message: 'the base is trained on its seeds, which have no rewards; give objective to a stage that reads samples',
     });
   return problems;
-}
-
-/** What the engine would have to do for this recipe and cannot. Pure. */
-function checkEngine(name: string, engine: Pick<Engine, 'score' | 'learns'>, { stages }: Recipe): FieldProblem[] {
-  const cure = 'name one that trains with tfjs';
-  return Object.entries(stages).flatMap(([stage, { use, with: options }]) => {
-    const says = (message: string) => [{ field: 'engine', message }];
-    if ((use === 'prefer' || use === 'rank') && !engine.score)
-      return says(`${noScores(name)}, which ${stage} needs; ${cure}`);
-    if (use === 'prefer' && !engine.learns?.includes('preference'))
-      return says(`engine ${name} does not learn by preferences, as ${stage} asks; ${cure}`);
-    if (use === 'reward-model' && !engine.learns?.includes('reward-model'))
-      return says(`engine ${name} does not train reward models, as ${stage} asks; ${cure}`);
-    const objective = options?.objective as PolicyObjective | undefined;
-    if (use === 'fine-tune' && objective !== undefined && !engine.learns?.includes('policy'))
-      return says(`engine ${name} does not learn by rewards (${objective}), as ${stage} asks; ${cure}`);
-    return [];
-  });
 }
 
 /** A direct form that the task does not declare. Pure. */

@@ -9,20 +9,12 @@
  */
 import type { LabelledRow } from '../engine/engine.ts';
 import type { Judged } from '../schemas/verdict.ts';
-import { workNameOf } from '../store/memo.ts';
-import type { Dependencies } from './dependencies.ts';
 import { labelledRationales, shuffledLabels } from './labelled.ts';
 import { exampleOf } from './select.ts';
-import { stageActivity } from './shard.ts';
 import type { ShardWork } from './shard.ts';
-import { trainOn } from './training.ts';
+import { trainingActivity, trainOn } from './training.ts';
 
-export const rewardModel = (deps: Dependencies) =>
-  stageActivity<'reward-model'>(
-    deps,
-    (shard) => train(shard),
-    (input) => deps.store.dropScratch(workNameOf(input)),
-  );
+export const rewardModel = trainingActivity<'reward-model'>(train);
 
 async function train(shard: ShardWork<'reward-model'>) {
   const { deps, input, task } = shard;

@@ -8,9 +8,9 @@
  * say it to the plain prompt that is trained on. Limit: holds the judged rationales of an iteration in memory.
  */
 import type { Sample } from '../schemas/sample.ts';
-import { Judged } from '../schemas/verdict.ts';
-import { rowBatches, RowsWriter } from '../store/rows.ts';
+import { RowsWriter } from '../store/rows.ts';
 import type { Dependencies } from './dependencies.ts';
+import { isRight, judgedRows } from './labelled.ts';
 import { seedOf } from './seed.ts';
 import { exampleOf } from './select.ts';
 import { stageActivity } from './shard.ts';
@@ -19,15 +19,14 @@ export const reward = (deps: Dependencies) =>
   stageActivity<'reward'>(deps, async ({ input, task }) => {
     const { inputs, options, run } = input;
     const problems = new Map<string, { sample: number; row: Sample }[]>();
-    for (const [rewarded, slice] of [[1, inputs.correct] as const, [0, inputs.incorrect] as const])
-      for await (const batch of rowBatches(deps.store, slice, Judged))
-        for (const { rationale } of batch) {
-          if (rationale.hinted) continue;
-          const { origin: _, ...example } = exampleOf(task, rationale);
-          const of = problems.get(example.problem) ?? [];
-          problems.set(example.problem, of);
-          of.push({ sample: rationale.sample, row: { ...example, reward: rewarded } });
-        }
+    for await (const judged of judgedRows(deps.store, inputs)) {
+      const { rationale } = judged;
+      if (rationale.hinted) continue;
+      const { origin: _, ...example } = exampleOf(task, rationale);
+      const of = problems.get(example.problem) ?? [];
+      problems.set(example.problem, of);
+      of.push({ sample: rationale.sample, row: { ...example, reward: isRight(judged) ? 1 : 0 } });
+    }
     const made = new RowsWriter(deps.store);
     for (const [problem, rows] of problems) {
       const ordered = rows.sort((x, y) => x.sample - y.sample);

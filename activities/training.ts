@@ -6,9 +6,11 @@ import { canonicalJson } from '../schemas/canonical.ts';
 import type { Model, TrainSchedule } from '../schemas/checkpoint.ts';
 import type { StageOptions } from '../schemas/stage.ts';
 import type { FreshModel, PretrainedModel } from '../schemas/port-values.ts';
-import { workNameOf } from '../store/memo.ts';
+import { workNameOf } from '../store/memo-key.ts';
 import { openModel, trainedModel } from './sample.ts';
 import { seedOf } from './seed.ts';
+import type { Dependencies } from './dependencies.ts';
+import { stageActivity } from './shard.ts';
 import type { ShardWork } from './shard.ts';
 
 export type TrainingOptions = Pick<
@@ -37,6 +39,15 @@ const scheduleOf = (options: TrainingOptions, iteration: number): TrainSchedule 
   epsilon: 1e-8,
 });
 
+/** Kinds that train on an engine. */
+type TrainingKind = 'fine-tune' | 'prefer' | 'reward-model';
+
+/** The activity of a kind that trains: what it left on its way goes when the memo has the shard. */
+export const trainingActivity =
+  <K extends TrainingKind>(train: (shard: ShardWork<K>) => ReturnType<Parameters<typeof stageActivity<K>>[1]>) =>
+  (deps: Dependencies) =>
+    stageActivity<K>(deps, train, (input) => deps.store.dropScratch(workNameOf(input)));
+
 export interface Training {
   from: Model | FreshModel | PretrainedModel;
   options: TrainingOptions;
@@ -50,7 +61,7 @@ export interface Training {
 
 /** Trains, with snapshots; the same shard begun again goes on from them. */
 export async function trainOn(
-  { deps, input, engine, control, busy }: ShardWork<'fine-tune'> | ShardWork<'prefer'> | ShardWork<'reward-model'>,
+  { deps, input, engine, control, busy }: { [K in TrainingKind]: ShardWork<K> }[TrainingKind],
   { from, options, rows, preference, policy, rewardModel, chat }: Training,
 ): Promise<{ model: Model; tokens: number; rows: number; steps: number }> {
   const { store } = deps;

@@ -8,24 +8,22 @@
  */
 import { Problem } from '../schemas/problem.ts';
 import { afterTurns, QueueRow } from '../schemas/queue.ts';
-import { Judged } from '../schemas/verdict.ts';
-import { readRows, rowBatches, writeRows } from '../store/rows.ts';
+import { readRows, writeRows } from '../store/rows.ts';
 import type { Dependencies } from './dependencies.ts';
+import { isRight, judgedRows } from './labelled.ts';
 import { stageActivity } from './shard.ts';
 
 export const turns = (deps: Dependencies) =>
   stageActivity<'turns'>(deps, async ({ input }) => {
-    const { problems, correct, incorrect, earlier } = input.inputs;
+    const { problems, earlier } = input.inputs;
     const drawn = await readRows(deps.store, problems, Problem);
     const turn = new Map(drawn.map(({ id }) => [id, { problem: id, judged: 0, right: 0 }]));
-    for (const [slice, right] of [[correct, 1] as const, [incorrect, 0] as const])
-      for await (const batch of rowBatches(deps.store, slice, Judged))
-        for (const { rationale } of batch) {
-          const of = turn.get(rationale.problem.id);
-          if (!of) continue;
-          of.judged++;
-          of.right += right;
-        }
+    for await (const row of judgedRows(deps.store, input.inputs)) {
+      const of = turn.get(row.rationale.problem.id);
+      if (!of) continue;
+      of.judged++;
+      of.right += Number(isRight(row));
+    }
     const before = earlier ? await readRows(deps.store, earlier, QueueRow) : [];
     const queue = await writeRows(deps.store, afterTurns(before, [...turn.values()], input.iteration));
     return { outputs: { queue }, tokens: 0, partial: false };

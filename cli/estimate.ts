@@ -8,6 +8,7 @@ import type { DecoderConfig } from '../schemas/checkpoint.ts';
 import { parameterShapes } from '../schemas/decoder-shape.ts';
 import type { RunDocument } from '../schemas/run.ts';
 import { shapeOf } from '../schemas/port-values.ts';
+import { TRAINING } from '../schemas/stage.ts';
 import type { StageKind } from '../schemas/stage.ts';
 import { heldOutRows, longestCompletion } from './plan-sizes.ts';
 
@@ -25,8 +26,6 @@ type StepRule = { first: number; growth: number; add: number; cap?: number | und
 /** Steps of iteration n; see StepRule in schemas/stage-options.ts. */
 export const stepsOf = (rule: StepRule, n: number): number =>
   Math.min(rule.cap ?? Infinity, Math.floor(rule.first * rule.growth ** (n - 1) + rule.add * (n - 1)));
-
-const TRAINING: ReadonlySet<StageKind> = new Set<StageKind>(['fine-tune', 'prefer', 'reward-model']);
 
 /** Numbers that learn in a model. */
 export const parameterCount = (model: DecoderConfig): number =>

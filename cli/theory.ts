@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Table from 'cli-table3';
+import { markdownTableOf } from '../report/markdown-table.ts';
 import { theoryFigure } from '../report/theory-figure.ts';
 import { foretold } from '../theory/foretold.ts';
 import type { Foretold } from '../theory/foretold.ts';
@@ -52,16 +53,13 @@ export function theory({ terminal, home }: Context, options: TheoryOptions): num
   const folder = path.join(homePaths(home).home, 'reports', 'theory');
   const name = `m${states}-d${deltas.join('_')}-n${samples}-s${seeds}-e${falseAccepts}-t${temperature}`;
   const files = { markdown: path.join(folder, `${name}.md`), figure: path.join(folder, `${name}.svg`) };
-  const line = (one: string[]) => `| ${one.join(' | ')} |`;
   mkdirSync(folder, { recursive: true });
   writeFileSync(
     files.markdown,
     [
       `# ${title}`,
       '',
-      line(HEAD),
-      line(HEAD.map(() => '---')),
-      ...rows.map((row) => line(cells(row))),
+      markdownTableOf(HEAD, rows.map(cells)),
       '',
       about,
       '',

@@ -113,7 +113,8 @@ export interface LabelledRow extends TrainRow {
 }
 
 /** What an engine can be asked to learn besides completions as they are. */
-export type Objective = 'preference' | 'policy' | 'reward-model';
+export const OBJECTIVES = ['preference', 'policy', 'reward-model'] as const;
+export type Objective = (typeof OBJECTIVES)[number];
 
 export interface ScoreRequest {
   model: LocalCheckpoint;

@@ -14,6 +14,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import {
   EngineError,
+  OBJECTIVES,
   type Completion,
   type Engine,
   type EngineControl,
@@ -26,7 +27,7 @@ import {
 import { ToolName } from '../schemas/tools.ts';
 import { withoutSecrets } from '../schemas/environment.ts';
 import { fromPortable, type FromChild, type ToChild } from './messages.ts';
-import { longestWait, runQueueWaits } from './run-queue.ts';
+import { onSilence } from './silence.ts';
 
 export interface HostOptions {
   entry: 'tfjs' | 'scripted';
@@ -46,9 +47,6 @@ export interface HostOptions {
 const GRACE_MS = 3000;
 /** A child may take so long to load its library, on a machine that does much else too. */
 const START_WITHIN_MS = 60_000;
-/** A wait for a processor below this share of the limit changes nothing; for all of them together so many limits are granted. */
-const MUCH = 0.05;
-const MOST = 5;
 const STDERR_LINES = 5;
 
 type Request =
@@ -78,7 +76,7 @@ interface Child {
 
 class HostedEngine implements Engine {
   /** Both engines that run in a child can. */
-  readonly learns = ['preference', 'policy', 'reward-model'] as const;
+  readonly learns = OBJECTIVES;
   readonly #options: HostOptions;
   readonly #queue: Pending[] = [];
   #running: Pending | undefined;
@@ -86,7 +84,8 @@ class HostedEngine implements Engine {
   #description: EngineDescription | undefined;
   #nextId = 1;
   #closed = false;
-  #hung: NodeJS.Timeout | undefined;
+  /** Stops the clock of its silence. */
+  #hung: (() => void) | undefined;
   #grace: NodeJS.Timeout | undefined;
 
   constructor(options: HostOptions) {
@@ -181,41 +180,28 @@ class HostedEngine implements Engine {
 
   /** Starts the clock of the running request anew. */
   #watch(child: Child): void {
-    clearTimeout(this.#hung);
+    this.#hung?.();
     if (this.#running === undefined) return;
     const { hungAfterMs } = this.#options;
     const limit = child.started ? hungAfterMs : Math.max(hungAfterMs, START_WITHIN_MS);
     const what = child.started
       ? `no progress for ${limit} ms while a request ran`
       : `not ready ${limit} ms after its start`;
-    let waits = runQueueWaits(child.process.pid);
-    let granted = 0;
-    const fire = () => {
-      const now = runQueueWaits(child.process.pid);
-      const waited = longestWait(waits, now);
-      waits = now;
-      // A loop without end waits too where others work, but each time less, and there is an end to patience.
-      const more = Math.min(waited, limit * MOST - granted);
-      if (more > limit * MUCH) {
-        granted += more;
-        this.#hung = setTimeout(fire, more);
-        return;
-      }
+    this.#hung = onSilence(child.process.pid, limit, () => {
       child.fault = new EngineError(
         'EngineHung',
         `${what}; the engine's process ${child.process.pid} was killed. ` +
           "Retry; if it comes back, look at the worker's log and raise hungAfterMs where the machine is slow.",
       );
       child.process.kill('SIGKILL');
-    };
-    this.#hung = setTimeout(fire, limit);
+    });
   }
 
   #settle(pending: Pending, act: () => void): void {
     pending.control.signal?.removeEventListener('abort', pending.onAbort);
     if (this.#running === pending) {
       this.#running = undefined;
-      clearTimeout(this.#hung);
+      this.#hung?.();
       clearTimeout(this.#grace);
     }
     if (pending.cancelled) pending.reject(pending.control.signal?.reason);

@@ -21,7 +21,7 @@ import type {
   TrainRequest,
   TrainRow,
 } from './engine.ts';
-import { EngineError } from './engine.ts';
+import { EngineError, OBJECTIVES } from './engine.ts';
 import { readSafetensors, weightsDigest, writeSafetensors } from './tfjs/safetensors.ts';
 import { openTokenizer } from './tfjs/tokenizer.ts';
 
@@ -92,7 +92,7 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
   };
 
   return {
-    learns: ['preference', 'policy', 'reward-model'],
+    learns: OBJECTIVES,
 
     describe: () => Promise.resolve({ name: 'scripted', fingerprint: 'scripted v2', deterministic: true }),
 

@@ -3,15 +3,7 @@
  *
  *   controlOf(star, 'unfiltered')   →  recipe `star-unfiltered`; `startrail run star-unfiltered`, or `run star --control unfiltered`
  *
- * | control       | what is taken away                                    | what it answers                                    |
- * |---------------|-------------------------------------------------------|----------------------------------------------------|
- * | unfiltered    | the filter: as many rows, drawn from all samples      | is it the verifier, or more text of its own?       |
- * | shuffled-gold | right answers: each problem has another's             | is it right answers, or any rule to keep some by?  |
- * | seeds-only    | rows of its own: the seed rationales alone            | is it more steps on what it was given?             |
- * | hint-only     | free samples: every rationale is made with the answer | does it learn to solve, or to explain?             |
- * | untrained     | training: the base is evaluated again                 | does the evaluation say the same twice?            |
- * | shuffled-labels | which of a problem's rationales are right           | is it what is right, or any preference?            |
- * | random-tools  | what tools say in the evaluation: digits are drawn    | does it need the results, or the way of writing?   |
+ * What each takes away and what it is asked: recipes/control-texts.ts.
  *
  * Steps, batch and schedule stay those of the recipe. Pure; sources: arXiv:2203.14465 §3 and §5 (what the filter and the hint are for).
  */

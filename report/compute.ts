@@ -7,6 +7,7 @@
  * memo answered counts as if the run had been alone. Limit: a training that was killed and taken up counts what was done since.
  */
 import type { RunDocument } from '../schemas/run.ts';
+import { TRAINING } from '../schemas/stage.ts';
 import type { StageKind } from '../schemas/stage.ts';
 
 /** Sums from the first iteration to this one. */
@@ -18,7 +19,6 @@ export interface SpentBy {
 }
 
 const SAMPLES: readonly StageKind[] = ['generate', 'rationalize'];
-const TRAINS: readonly StageKind[] = ['fine-tune', 'prefer', 'reward-model'];
 
 /** A trained token goes forward and back, which takes about three times what a sampled one takes (2 and 6 operations a weight). */
 const TRAINED_TOKEN = 3;
@@ -31,7 +31,7 @@ export function spentBy({ iterations, resolved }: RunDocument): SpentBy[] {
         const kind = resolved?.recipe.stages[stage]?.use;
         if (kind === undefined) continue;
         if (SAMPLES.includes(kind)) sum.sampled += count;
-        if (TRAINS.includes(kind)) sum.trained += count;
+        if (TRAINING.has(kind)) sum.trained += count;
       }
       sum.steps += steps;
     }

@@ -4,14 +4,11 @@ import type { Figure } from './figures.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Parts } from './page.ts';
 import type { SampleGroup } from './samples.ts';
+import { markdownTableOf } from './markdown-table.ts';
 import { shown } from './samples-text.ts';
 import { strataName } from './statistics.ts';
 import { markdownTable } from './table.ts';
 import { coded, fenced, visible } from './untrusted.ts';
-
-const row = (cells: string[]): string => `| ${cells.join(' | ')} |`;
-const tableOf = (heads: string[], rows: string[][]): string =>
-  [row(heads), row(heads.map(() => '---')), ...rows.map(row)].join('\n');
 
 /** The whole file. The same parts ⇒ the same bytes. */
 export function markdown({ document, figures, options, samples }: Parts): string {
@@ -37,7 +34,7 @@ export function markdown({ document, figures, options, samples }: Parts): string
 function figureText({ title, caption, table: { head, rows }, svg }: Figure): string {
   // headings may hold names of stages and strata
   const numbers = svg
-    ? `\n\n${tableOf(
+    ? `\n\n${markdownTableOf(
         head.map((name) => coded(name, 40)),
         rows,
       )}`
@@ -86,7 +83,7 @@ function optionsText({ options, missing }: ResolvedOptions): string {
   const rows = options.map(({ path, value, origin }) => [coded(path), coded(value, 400), coded(origin ?? '')]);
   return [
     missing === null ? '' : `${coded(missing, 400)}`,
-    rows.length > 0 ? tableOf(['option', 'value', 'from'], rows) : '',
+    rows.length > 0 ? markdownTableOf(['option', 'value', 'from'], rows) : '',
   ]
     .filter((part) => part !== '')
     .join('\n\n');

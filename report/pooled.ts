@@ -8,6 +8,7 @@
  * percentiles (Davison & Hinkley 1997, §3.8). As everywhere the strata count alike. Problems that one of the two left
  * unjudged are left out. Pure: the draws are those of a fixed generator.
  */
+import { mulberry32 } from '../schemas/mulberry32.ts';
 import { compareStrata } from '../schemas/accuracy.ts';
 import type { Outcomes } from './paired.ts';
 
@@ -28,16 +29,6 @@ export interface Pooled {
 }
 
 const RESAMPLES = 4000;
-
-/** mulberry32: 32-bit integer operations only, so that every machine draws the same. */
-function generator(state: number): () => number {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Of one stratum, problem by problem. */
 export type Differences = ArrayLike<number>;
@@ -65,7 +56,7 @@ export const pooledDifference = (pairs: SeedPair[]): Pooled | null => pooled(pai
 export function pooled(seeds: Differences[][]): Pooled | null {
   if (seeds.length === 0 || seeds.some((strata) => strata.length === 0)) return null;
   const bySeed = seeds.map((strata) => mean(strata.map(mean)));
-  const next = generator(seeds.length);
+  const next = mulberry32(seeds.length);
   const drawn = (values: Differences): number => {
     let sum = 0;
     for (let i = 0; i < values.length; i++) sum += values[Math.floor(next() * values.length)]!;

@@ -1,11 +1,11 @@
 /** A study as Markdown: the table, a figure, and a section for everything that the method is held against. Same lines ⇒ same bytes. */
-import { percent, points, shownDifference, studyCells, studyHead } from './study.ts';
+import { markdownTableOf } from './markdown-table.ts';
+import { percent } from './statistics.ts';
+import { points, shownDifference, studyCells, studyHead } from './study.ts';
 import type { StudyLine } from './study.ts';
 
 /** What a control is about; the report knows no recipes. */
 export type TextOf = (recipe: string) => { away: string; asks: string } | undefined;
-
-const row = (cells: string[]): string => `| ${cells.join(' | ')} |`;
 
 function section(method: string, line: StudyLine, text: ReturnType<TextOf>): string[] {
   const { recipe, difference, verdict, overSeeds, note } = line;
@@ -36,13 +36,10 @@ export function studyMarkdown(
   { figure, textOf = () => undefined }: { figure?: string; textOf?: TextOf } = {},
 ): string {
   const method = lines[0]?.recipe ?? '';
-  const head = studyHead(method);
   return [
     `# ${title}`,
     '',
-    row(head),
-    row(head.map(() => '---')),
-    ...lines.map((line) => row(studyCells(line))),
+    markdownTableOf(studyHead(method), lines.map(studyCells)),
     '',
     ...(figure === undefined ? [] : [`![Test accuracy against tokens sampled](${figure})`, '']),
     ...about,

@@ -9,7 +9,7 @@ import { pooledDifference, verdictOn } from './pooled.ts';
 import type { Pooled, Verdict } from './pooled.ts';
 import { accuracyWithin, commonCost, compact, spentBy } from './compute.ts';
 import type { SpentBy } from './compute.ts';
-import { bestOf } from './statistics.ts';
+import { bestOf, percent } from './statistics.ts';
 
 export interface Studied {
   recipe: string;
@@ -131,7 +131,6 @@ export function studyLines(runs: Studied[], smallest: number): StudyLine[] {
 
 export const points = (share: number): string => `${share < 0 ? '−' : '+'}${(Math.abs(share) * 100).toFixed(1)}`;
 
-export const percent = (share: number | null): string => (share === null ? '–' : (share * 100).toFixed(1));
 export const shownDifference = (of: Pooled | null): string =>
   of ? `${points(of.value)} (${points(of.low)} to ${points(of.high)})` : '–';
 

@@ -8,6 +8,7 @@
 import type { IterationRecord, RunDocument } from '../schemas/run.ts';
 import { compareStrata } from '../schemas/accuracy.ts';
 import { soundnessAlarms } from '../schemas/soundness.ts';
+import { markdownTableOf } from './markdown-table.ts';
 import { coded, oneLine } from './untrusted.ts';
 import {
   bestOf,
@@ -162,18 +163,16 @@ export function markdownTable(document: RunDocument): string {
   const heads = columns.map(({ head, stratum }) =>
     stratum === undefined ? head : `${name} ${coded(stratum, STRATUM_WIDTH)}`,
   );
-  const row = (cells: string[]) => `| ${cells.join(' | ')} |`;
   const rows = document.iterations.map((record) => {
     const bold = record.n === document.best?.n;
-    return row(
-      [String(record.n), ...columns.map((column) => column.of(record))].map((cell) => (bold ? `**${cell}**` : cell)),
+    return [String(record.n), ...columns.map((column) => column.of(record))].map((cell) =>
+      bold ? `**${cell}**` : cell,
     );
   });
   const table =
     rows.length === 0
       ? EMPTY
-      : [row(['iteration', ...heads]), row(['---:', ...heads.map(() => '---:')]), ...rows].join('\n') +
-        `\n\nFrom ${name} on: accuracy on test, in %.`;
+      : markdownTableOf(['iteration', ...heads], rows, '---:') + `\n\nFrom ${name} on: accuracy on test, in %.`;
   return [
     table,
     '',

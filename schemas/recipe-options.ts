@@ -4,14 +4,13 @@
  *   checkObjectives(recipe)   →  [{ field: 'stages.next.in.sampler', message: 'next learns by rewards (grpo) and needs sampler; …' }]
  */
 import type { Recipe, RecipeProblem, RecipeStage } from './recipe.ts';
+import { TRAINING } from './stage.ts';
 import type { PolicyObjective } from './stage-options.ts';
 
 /** An adapter is fresh in every fine-tune and rests on one whole, frozen model: the run's base. Options filled in. Pure. */
 export function checkAdapters(recipe: Recipe): RecipeProblem[] {
   return Object.entries(recipe.stages).flatMap(([name, { use, in: inputs, with: options }]) =>
-    (use === 'fine-tune' || use === 'prefer' || use === 'reward-model') &&
-    options?.adapter !== undefined &&
-    inputs.from !== '$base'
+    TRAINING.has(use) && options?.adapter !== undefined && inputs.from !== '$base'
       ? [
           {
             field: `stages.${name}.with.adapter`,

@@ -43,6 +43,7 @@ export const roundOptions = {
 
 /** Which problems are hard: those of whose judged samples at most this share is right; 0 = none is. */
 export const hardOptions = { atMost: z.number().min(0).max(1).default(0) };
+
 /** Absent: the answer, as in STaR; `tools`: a nudge to use tools, which shows no answer (START's hint-infer). */
 export const hintOptions = { hint: z.literal('tools').optional() };
 

@@ -229,6 +229,10 @@ export type StageKind = keyof typeof STAGES;
 export const StageKind = z.enum(Object.keys(STAGES) as [StageKind, ...StageKind[]]);
 /** The table with its rows widened, for code that treats all kinds alike. */
 export const stageRow = (kind: StageKind): StageRow => STAGES[kind];
+/** Kinds that train a model. */
+export const TRAINING: ReadonlySet<StageKind> = new Set(
+  StageKind.options.filter((kind) => 'steps' in stageRow(kind).options.shape),
+);
 
 export type StageOptions<K extends StageKind> = z.output<(typeof STAGES)[K]['options']>;
 

@@ -12,7 +12,7 @@ export const ToolName = z.enum(['calculator', 'program']);
 export type ToolName = z.infer<typeof ToolName>;
 
 /** Enters the memo keys of stages that use tools, and of no others: raise it when a tool answers differently. */
-export const TOOLS_VERSION = 1;
+export const TOOLS_VERSION = 2;
 
 /** START allows six. */
 export const MOST_CALLS = 6;

@@ -12,67 +12,21 @@ import { createHash } from 'node:crypto';
 import { ArtifactRef } from '../schemas/artifact.ts';
 import { canonicalJson } from '../schemas/canonical.ts';
 import type { Comparison, Difference } from '../schemas/comparison.ts';
-import { type StageInput, type StageKind, type StageOutput, stageRow } from '../schemas/stage.ts';
+import type { StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
 import { leavesOf } from './manifest.ts';
-import { keyInput } from './memo-inputs.ts';
-import { TOOLS_VERSION } from '../schemas/tools.ts';
+import { memoKeyOf } from './memo-key.ts';
 import { type Store, StoreError } from './store.ts';
 
-/** What samples or trains; `evaluate` is greedy, and so the same in every iteration. */
-const SEEDED: StageKind[] = ['generate', 'rationalize', 'rank', 'fine-tune', 'prefer', 'reward-model'];
-/** What the iteration's number changes: seeds of samples, the draw, the number of steps. */
-const BY_ITERATION: ReadonlySet<StageKind> = new Set<StageKind>([...SEEDED, 'draw', 'unfiltered', 'turns']);
-/** What an engine computes; the others are the same on every machine. */
-const BY_ENGINE: ReadonlySet<StageKind> = new Set<StageKind>([...SEEDED, 'evaluate']);
-
-const AT_ONCE = 16; // Names written.
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** Names written at once. */
+const AT_ONCE = 16;
 
 /** A shard that was run again gave other bytes than before. Not retryable: the engine is not deterministic. */
 export class OutputDiffersError extends Error {
   override readonly name = 'OutputDiffersError';
   readonly code = 'OutputDiffers';
 }
-
-/**
- * The memo key of a shard, 64 hex digits: all that may change its output, and nothing else. Not in it: run id, stage name,
- * attempt, place among the shards, the engine's name (its fingerprint is). Deterministic; equal rows give equal keys
- * however the artifacts before them were cut beyond the slice.
- */
-export function memoKeyOf(input: StageInput): string {
-  const { run, kind } = input;
-  const { seed, task, parameters, implementation } = run;
-  const inputs = input.inputs as Record<string, unknown>;
-  return sha256(
-    canonicalJson({
-      format: 1,
-      kind,
-      version: stageRow(kind).version,
-      options: input.options,
-      inputs: Object.fromEntries(Object.entries(inputs).map(([port, value]) => [port, keyInput(value)])),
-      // A pretrained model is the same for every run.
-      ...(kind !== 'import' && { seed, task, parameters, implementation }),
-      iteration: BY_ITERATION.has(kind) ? input.iteration : undefined,
-      fingerprint: BY_ENGINE.has(kind) ? run.fingerprint : undefined,
-      tools: 'tools' in input.options && input.options.tools ? TOOLS_VERSION : undefined,
-      // Absent where no gate, no tools were asked for: the keys of other runs stay what they were.
-      gate: kind === 'draw' ? run.gate : undefined,
-      source: kind === 'draw' ? sourceKey(run.source) : undefined,
-      dataset: kind === 'draw' ? run.dataset?.problems.digest : undefined,
-      carried: kind === 'fine-tune' ? keyInput(input.carried) : undefined,
-    }),
-  );
-}
-
-/**
- * A name for unfinished work on this shard. A fresh replay has one of its own: what the run left half done is not taken up,
- * and the run never meets what the replay leaves.
- */
-export const workNameOf = (input: StageInput): string =>
-  input.run.fresh === undefined ? memoKeyOf(input) : `${memoKeyOf(input)}-${sha256(input.run.runId).slice(0, 16)}`;
-
-const sourceKey = (source: StageInput['run']['source']) =>
-  source && { problems: source.problems.digest, fresh: source.fresh.digest, newShare: source.newShare };
 
 type Work<K extends StageKind> = (previous?: StageOutput<K>) => Promise<Omit<StageOutput<K>, 'reused'>>;
 type Fresh<K extends StageKind> = Omit<StageOutput<K>, 'reused'>;

@@ -70,8 +70,8 @@ export interface Task<P = any> {
   judge(problem: Problem, text: string): Judgement | Promise<Judgement>;
   checkSteps?(problem: Problem, text: string): StepCheck;
   /**
-   * What a completion votes for in a majority of several, equal where answers mean the same; null = nothing. It may not look at
-   * the gold answer. Runs where `judge` does; throwing means unjudged. Absent: the answer as `parse` reads it.
+   * What a completion votes for in a majority of several, equal where answers mean the same; null = nothing. What the gold answer
+   * says or gives may not enter; where answers are told apart by trying them, what they are tried on may be made for it. Runs where `judge` does; throwing means unjudged. Absent: the answer as `parse` reads it.
    */
   vote?(problem: Problem, text: string): string | null | Promise<string | null>;
   /** What two completions that take the same steps have in common: `dedup: 'steps'` keeps one of them. Absent: the text but for white space. */

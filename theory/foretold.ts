@@ -22,12 +22,12 @@ export interface Foretold {
   within: boolean | null;
 }
 
-/** 99.5% points of Student's t for 1, 2, … degrees of freedom, then for 30, 60 and endlessly many. */
+/** 99.5% points of Student's t for 1, 2, … 30 degrees of freedom. */
 const T995 = [
   63.657, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.25, 3.169, 3.106, 3.055, 3.012, 2.977, 2.947, 2.921, 2.898,
   2.878, 2.861, 2.845, 2.831, 2.819, 2.807, 2.797, 2.787, 2.779, 2.771, 2.763, 2.756, 2.75,
 ];
-/** Rounded to the next smaller degrees of freedom that are known: never too narrow. */
+/** Of more than 30 the point of 30: never too narrow. */
 const t995 = (freedom: number): number => T995[Math.min(freedom, T995.length) - 1] ?? NaN;
 
 const mean = (values: number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;

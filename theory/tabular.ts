@@ -8,6 +8,7 @@
  * The right successor of state s is s + 1 (mod M) at each step; by symmetry any other would do. A row without kept chains keeps its
  * probabilities. The draws are those of a fixed generator: the same loop gives the same numbers everywhere.
  */
+import { mulberry32 } from '../schemas/mulberry32.ts';
 import type { Loop } from './recursion.ts';
 import { deltaOf, predict, rightOf } from './recursion.ts';
 
@@ -31,16 +32,6 @@ export interface Measured {
 
 /** Row-major: [state * M + next]. */
 type Table = Float64Array;
-
-/** mulberry32: 32-bit integer operations only, so that every machine draws the same. */
-function generator(state: number): () => number {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const rightNext = (state: number, states: number): number => (state + 1) % states;
 
@@ -111,7 +102,7 @@ export function tabular(loop: TabularLoop): Measured[] {
   const { states, deltas, iterations, samples, seed, falseAccepts = 0, temperature = 1 } = loop;
   predict({ ...loop, iterations: 0 });
   if (!Number.isInteger(samples) || samples < 1) throw new RangeError(`samples is ${samples}; it is 1 or more`);
-  const random = generator(seed);
+  const random = mulberry32(seed);
   let tables = deltas.map((delta) => tableOf(states, delta));
   const ask = () => tables.map((table) => atTemperature(table, states, temperature));
   const measured: Measured[] = [

@@ -12,15 +12,13 @@ import type { ToolName } from '../schemas/tools.ts';
 interface CallForm {
   open: string;
   close: string;
-  /** What is put behind the call. */
-  reply(result: string): string;
-  /** Ends what was put there, where a text that is there already is read. */
+  /** Stands behind the tool's result, and ends it where a text that is there already is read. */
   end: string;
 }
 
 const FORMS: Record<ToolName, CallForm> = {
-  calculator: { open: '<<', close: '=', reply: (result) => `${result}>>`, end: '>>' },
-  program: { open: '```js\n', close: '\n```\n', reply: (result) => `${result}\n\`\`\`\n`, end: '\n```\n' },
+  calculator: { open: '<<', close: '=', end: '>>' },
+  program: { open: '```js\n', close: '\n```\n', end: '\n```\n' },
 };
 /** Characters of a call; a longer one is none. */
 const LONGEST_CALL = { calculator: 200, program: 4_000 } as const satisfies Record<ToolName, number>;
@@ -50,13 +48,14 @@ export function callAtEnd(text: string, tools: readonly ToolName[]): Call | unde
   return undefined;
 }
 
-export const replyOf = (tool: ToolName, result: string): string => FORMS[tool].reply(result);
+/** What stands behind a tool's result. */
+export const endOf = (tool: ToolName): string => FORMS[tool].end;
 
 /** A call and its result as they stand in a text. */
 export const callText = (tool: ToolName, asked: string, result: string): string =>
-  FORMS[tool].open + asked + FORMS[tool].close + replyOf(tool, result);
+  FORMS[tool].open + asked + FORMS[tool].close + result + endOf(tool);
 
-/** A text cut where its tools' words begin and end, in order: `own` is what a model would have written. */
+/** A text cut where its tools' words begin and end, in order; pieces without a tool are what a model would have written. */
 export function piecesOf(text: string, tools: readonly ToolName[]): { text: string; tool?: ToolName }[] {
   const pieces: { text: string; tool?: ToolName }[] = [];
   let rest = text;

@@ -82,10 +82,14 @@ const PRELUDE = `((hear) => {
 /** Of a text that may be as long as the memory allows, no more than is used. */
 const cut = (text, most) => (text.length > most ? `${text.slice(0, most)}…` : text);
 
-async function run(program) {
+const fresh = () => {
+  const maximum = FIRST_PAGES + limits.memoryBytes / PAGE;
+  const wasmMemory = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum });
+  return newQuickJSWASMModuleFromVariant(newVariant(variant, { wasmMemory }));
+};
+
+async function run(quickjs, program) {
   const { memoryBytes, stackBytes, steps, outputChars, jobs } = limits;
-  const wasmMemory = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: FIRST_PAGES + memoryBytes / PAGE });
-  const quickjs = await newQuickJSWASMModuleFromVariant(newVariant(variant, { wasmMemory }));
   const runtime = quickjs.newRuntime();
   runtime.setMemoryLimit(memoryBytes);
   runtime.setMaxStackSize(stackBytes);
@@ -148,9 +152,11 @@ const broken = (error) =>
   `error: ${/memory/i.test(String(error)) || error?.message === undefined ? 'it takes too much memory' : 'it breaks what runs it'}`;
 
 process.on('message', async ({ id, program }) => {
+  // A QuickJS that cannot be had is no program's fault: it ends the process, and the call is tried again.
+  const quickjs = await fresh();
   Atomics.store(shared, 0, id);
   // Nothing is disposed of by hand: each program has a memory of its own, and the collector takes it whole.
-  const text = await run(program).catch(broken);
+  const text = await run(quickjs, program).catch(broken);
   Atomics.store(shared, 0, 0);
   if (process.connected) process.send({ id, text });
 });

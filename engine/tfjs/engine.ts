@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import { ToolName } from '../../schemas/tools.ts';
+import { OBJECTIVES } from '../engine.ts';
 import type { Engine, EngineControl, EngineDescription, LocalCheckpoint, SampleRequest } from '../engine.ts';
 import { DECODER_VERSION, LARGEST_SLOTS } from './decoder.ts';
 import { threads } from './native.ts';
@@ -66,7 +67,7 @@ export function createTfjsEngine(): Engine {
     });
 
   return {
-    learns: ['preference', 'policy', 'reward-model'],
+    learns: OBJECTIVES,
     tools: ToolName.options,
 
     describe: () => Promise.resolve(describeTfjs()),

@@ -9,7 +9,7 @@
  * text that would end the completion (a stop) gives way to a space. Source: START, arXiv:2503.04625.
  */
 import type { CallSpan } from '../../schemas/tools.ts';
-import { callAtEnd, replyOf } from '../../tools/calls.ts';
+import { endOf, callAtEnd } from '../../tools/calls.ts';
 import type { Call } from '../../tools/calls.ts';
 import { openToolbox, type Toolbox } from '../../tools/toolbox.ts';
 import { ToolUnavailable } from '../../tools/program.ts';
@@ -60,7 +60,7 @@ export class ToolCalls {
     const alive = setInterval(() => onAlive?.(), ALIVE_MS);
     try {
       const result = this.#drawn(await this.#run(call, signal), job);
-      const ids = this.#encode(this.#unbroken(replyOf(call.tool, result)));
+      const ids = this.#encode(this.#unbroken(result), this.#unbroken(endOf(call.tool)));
       job.calls.push({ tool: call.tool, from: job.sampled.length, to: job.sampled.length + ids.length });
       job.forced.push(...ids);
     } finally {
@@ -93,17 +93,18 @@ export class ToolCalls {
     return text;
   }
 
-  #encode(text: string): number[] {
+  /** In one piece, as a text that is read is; where the result holds what the tokenizer has not, the rest of it character by character. */
+  #encode(result: string, end: string): number[] {
+    const characters = (text: string) => Array.from(text).flatMap((character) => this.#known(character) ?? []);
+    return this.#known(result + end) ?? [...characters(result), ...(this.#known(end) ?? characters(end))];
+  }
+
+  #known(text: string): number[] | undefined {
     try {
       return this.#form.encode(text);
-    } catch {
-      return Array.from(text).flatMap((character) => {
-        try {
-          return this.#form.encode(character);
-        } catch {
-          return [];
-        }
-      });
+    } catch (error) {
+      if (error instanceof EngineError && error.code === 'TextNotInVocabulary') return undefined;
+      throw error;
     }
   }
 }

@@ -7,15 +7,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCheckpoint } from '../../engine/engine.ts';
 import { createHostedEngine, type HostOptions } from '../../engine/host.ts';
 import { modelFolder, randomModel, seedOf } from './models.ts';
+import { alive } from '../support/processes.ts';
 
-const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 const until = async (test: () => boolean, withinMs: number): Promise<number> => {
   const started = performance.now();
   while (!test()) {

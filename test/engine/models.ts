@@ -111,3 +111,10 @@ export function additionPrompt(n: number): string {
     String(Math.floor(uniform(seedOf(99), n, k) * 0.9 * 10 ** digits + (digits > 1 ? 10 ** (digits - 1) : 0)));
   return `${number(0)}+${number(1)}=`;
 }
+
+/** What a training by preferences, rewards or labels can tell apart. */
+export const rightAndWrong = Array.from({ length: 5 }, (_, n) => ({
+  prompt: additionPrompt(n),
+  right: `${n}2`,
+  wrong: `${n}7,1`,
+}));

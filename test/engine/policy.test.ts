@@ -14,7 +14,7 @@ import type { PolicyAim, Sample } from '../../engine/tfjs/policy.ts';
 import { uniform } from '../../engine/tfjs/rng.ts';
 import { TrainStep } from '../../engine/tfjs/step.ts';
 import { DecoderConfig, TrainSchedule } from '../../schemas/checkpoint.ts';
-import { additionPrompt, modelFolder, randomModel, seedOf } from './models.ts';
+import { modelFolder, randomModel, seedOf, rightAndWrong } from './models.ts';
 import { plainDecoder } from './plain-decoder.ts';
 
 const SEED = '00112233445566778899aabbccddeeff';
@@ -176,9 +176,8 @@ describe('training by a policy gradient', () => {
     await engine.close();
     files.clean();
   });
-  const asked = Array.from({ length: 5 }, (_, n) => ({ prompt: additionPrompt(n), right: `${n}2`, wrong: `${n}7,1` }));
   const dataPath = path.join(files.folder, 'samples.jsonl');
-  const rows = asked.flatMap(({ prompt, right, wrong }): PolicyRow[] => [
+  const rows = rightAndWrong.flatMap(({ prompt, right, wrong }): PolicyRow[] => [
     { prompt, completion: right, advantage: 1 },
     { prompt, completion: wrong, advantage: -1 },
   ]);

@@ -14,7 +14,8 @@ import type { TokenPair } from '../../engine/tfjs/preference.ts';
 import { uniform } from '../../engine/tfjs/rng.ts';
 import { TrainStep } from '../../engine/tfjs/step.ts';
 import { DecoderConfig, TrainSchedule } from '../../schemas/checkpoint.ts';
-import { additionPrompt, FAMILIES, modelFolder, randomModel, seedOf } from './models.ts';
+import { expectGradients, expectSlope } from './gradients.ts';
+import { FAMILIES, modelFolder, randomModel, seedOf, rightAndWrong } from './models.ts';
 import { plainLoss } from './plain-loss.ts';
 
 const SEED = '00112233445566778899aabbccddeeff';
@@ -76,21 +77,7 @@ describe.each([
       step.read().first.map((moment) => (moment / (1 - 0.9)) * pairs.length),
     );
     step.dispose();
-    const names = [...tensors.keys()];
-    tf.tidy(() => {
-      const variables = names.map((name) => tf.tensor(tensors.get(name)!.data, tensors.get(name)!.shape));
-      const f = (...values: Tensor[]) => plainPreference(config, new Map(names.map((name, i) => [name, values[i]!])));
-      const { value, grads } = tf.valueAndGrads(f)(variables);
-      expect(Math.abs(loss / value.dataSync()[0]! - 1)).toBeLessThan(1e-5);
-      const size = (a: Float32Array) => Math.hypot(...a);
-      const expected = grads.map((grad) => grad.dataSync() as Float32Array);
-      const whole = Math.hypot(...expected.map(size));
-      expect(whole).toBeGreaterThan(0.1);
-      for (const [i, name] of names.entries()) {
-        const error = size(mine.get(name)!.data.map((x, at) => x - expected[i]![at]!));
-        expect(error, name).toBeLessThan(Math.max(1e-3 * size(expected[i]!), 1e-5 * whole));
-      }
-    });
+    expectGradients({ loss, gradients: mine }, tensors, (values) => plainPreference(config, values));
   });
 
   it('falls along its gradient as fast as finite differences say', () => {
@@ -98,9 +85,7 @@ describe.each([
     step.run([assemblePairs(pairs, 0)], 0, 1e-3);
     const gradient = step.read().first.map((moment) => (moment / (1 - 0.9)) * pairs.length);
     step.dispose();
-    const norm = Math.hypot(...gradient);
-    const lossAt = (along: number): number => {
-      const weights = state.weights.map((weight, i) => weight + (along * gradient[i]!) / norm);
+    expectSlope(state.weights, gradient, 1e-2, (weights) => {
       const moved = new TrainStep(layout, schedule, { ...state, weights }, [], 'graph', {
         kind: 'preference',
         beta: BETA,
@@ -108,9 +93,7 @@ describe.each([
       const loss = moved.run([assemblePairs(pairs, 0)], 0, 1e-3);
       moved.dispose();
       return loss;
-    };
-    const by = 1e-2;
-    expect((lossAt(by) - lossAt(-by)) / (2 * by) / norm).toBeCloseTo(1, 2);
+    });
   });
 
   it('of several batches is that of one', () => {
@@ -162,18 +145,15 @@ describe('training by preferences', () => {
 
   it('starts at log 2, widens the margin of every pair, gives the same bytes twice, and writes a model that scores', async () => {
     const model = await files.save(randomModel({ layers: 1, dModel: 32, dFF: 64 }, 5));
-    const asked = Array.from({ length: 5 }, (_, n) => ({
-      prompt: additionPrompt(n),
-      right: `${n}2`,
-      wrong: `${n}7,1`,
-    }));
     const scored = async (checkpoint: typeof model) =>
       engine.score!({
         model: checkpoint,
-        rows: asked.flatMap(({ prompt, right, wrong }) => [right, wrong].map((completion) => ({ prompt, completion }))),
+        rows: rightAndWrong.flatMap(({ prompt, right, wrong }) =>
+          [right, wrong].map((completion) => ({ prompt, completion })),
+        ),
       });
     const reference = await scored(model);
-    const rows = asked.map(({ prompt, right, wrong }, n): PreferenceRow => ({
+    const rows = rightAndWrong.map(({ prompt, right, wrong }, n): PreferenceRow => ({
       prompt,
       chosen: { completion: right, reference: reference[2 * n]! },
       rejected: { completion: wrong, reference: reference[2 * n + 1]! },
@@ -197,7 +177,7 @@ describe('training by preferences', () => {
     expect((await trained(at('again'), 60, { beta: 0.1 })).weightsDigest).toBe(long.weightsDigest);
     expect(readFileSync(at('again'))).toEqual(readFileSync(at('long')));
     const after = await scored({ path: at('long'), digest: long.weightsDigest });
-    for (const n of asked.keys()) {
+    for (const n of rightAndWrong.keys()) {
       const margin = (of: number[]) => of[2 * n]! - of[2 * n + 1]!;
       expect(margin(after)).toBeGreaterThan(margin(reference) + 1);
     }

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { LabelledRow, TrainRow } from '../../engine/engine.ts';
+import type { LabelledRow } from '../../engine/engine.ts';
 import { readModel } from '../../engine/tfjs/adapter-file.ts';
 import { createTfjsEngine } from '../../engine/tfjs/engine.ts';
 import { flatten, initialTensors, parameterLayout, unflatten } from '../../engine/tfjs/layout.ts';
@@ -18,8 +18,10 @@ import { Sampler } from '../../engine/tfjs/sampler.ts';
 import { TrainStep } from '../../engine/tfjs/step.ts';
 import { openTokenizer } from '../../engine/tfjs/tokenizer.ts';
 import { DecoderConfig, TrainSchedule } from '../../schemas/checkpoint.ts';
-import { additionPrompt, FAMILIES, modelFolder, randomModel, seedOf } from './models.ts';
+import { expectGradients, expectSlope } from './gradients.ts';
+import { additionPrompt, FAMILIES, modelFolder, randomModel, seedOf, rightAndWrong } from './models.ts';
 import { plainDecoder } from './plain-decoder.ts';
+import { expectSameBits, scoredRows } from './scored-rows.ts';
 
 const SEED = '00112233445566778899aabbccddeeff';
 const small = { vocabSize: 11, dModel: 16, layers: 2, heads: 2, dFF: 24, activation: 'relu', context: 32 };
@@ -75,22 +77,9 @@ describe.each([
     const loss = step.run([assembleLabelled(rows, 0)], 0, 1e-3);
     const mine = unflatten(layout, gradientOf(step));
     step.dispose();
-    const names = [...tensors.keys()].filter((name) => !name.startsWith('lm_head'));
-    tf.tidy(() => {
-      const variables = names.map((name) => tf.tensor(tensors.get(name)!.data, tensors.get(name)!.shape));
-      const f = (...values: Tensor[]) => plainLoss(config, new Map(names.map((name, i) => [name, values[i]!])));
-      const { value, grads } = tf.valueAndGrads(f)(variables);
-      expect(Math.abs(loss / value.dataSync()[0]! - 1)).toBeLessThan(1e-5);
-      const size = (a: Float32Array) => Math.hypot(...a);
-      const expected = grads.map((grad) => grad.dataSync() as Float32Array);
-      const whole = Math.hypot(...expected.map(size));
-      expect(whole).toBeGreaterThan(0.1);
-      expect(size(expected[names.indexOf(REWARD_HEAD)]!)).toBeGreaterThan(0.1);
-      for (const [i, name] of names.entries()) {
-        const error = size(mine.get(name)!.data.map((x, at) => x - expected[i]![at]!));
-        expect(error, name).toBeLessThan(Math.max(1e-3 * size(expected[i]!), 1e-5 * whole));
-      }
-    });
+    const asked = new Map([...tensors].filter(([name]) => !name.startsWith('lm_head')));
+    const sizes = expectGradients({ loss, gradients: mine }, asked, (values) => plainLoss(config, values));
+    expect(sizes.get(REWARD_HEAD)).toBeGreaterThan(0.1);
     // The vocabulary's own layer is not asked.
     for (const name of ['lm_head.weight', 'lm_head.bias'])
       expect(mine.get(name)?.data.every((value) => value === 0) ?? true).toBe(true);
@@ -101,16 +90,12 @@ describe.each([
     step.run([assembleLabelled(rows, 0)], 0, 1e-3);
     const gradient = gradientOf(step);
     step.dispose();
-    const norm = Math.hypot(...gradient);
-    const lossAt = (along: number): number => {
-      const weights = state.weights.map((weight, i) => weight + (along * gradient[i]!) / norm);
+    expectSlope(state.weights, gradient, 3e-3, (weights) => {
       const moved = new TrainStep(layout, schedule, { ...state, weights }, [], 'graph', AIM);
       const loss = moved.run([assembleLabelled(rows, 0)], 0, 1e-3);
       moved.dispose();
       return loss;
-    };
-    const by = 3e-3;
-    expect((lossAt(by) - lossAt(-by)) / (2 * by) / norm).toBeCloseTo(1, 2);
+    });
   });
 
   it('reads a row to its last token and no padding: whatever fills it, and whatever is beside it', () => {
@@ -144,10 +129,7 @@ describe.each([
   });
 });
 
-const texts: TrainRow[] = Array.from({ length: 90 }, (_, n) => ({
-  prompt: additionPrompt(n),
-  completion: additionPrompt(n * 7).repeat(1 + (n % 3)),
-}));
+const texts = scoredRows(90);
 
 describe.each([
   ['near ties', randomModel({}, 12, true)],
@@ -174,10 +156,7 @@ describe.each([
   });
 
   it('have the same bits alone and in company', async () => {
-    const together = await sampler.score(texts);
-    expect(new Set(together).size).toBeGreaterThan(80);
-    expect(await sampler.score(texts.toReversed())).toEqual(together.toReversed());
-    for (const n of [0, 1, 2, 44, 89]) expect(await sampler.score([texts[n]!])).toEqual([together[n]]);
+    await expectSameBits((rows) => sampler.score(rows), texts);
   });
 });
 
@@ -188,8 +167,7 @@ describe('training by labels', () => {
     await engine.close();
     files.clean();
   });
-  const asked = Array.from({ length: 5 }, (_, n) => ({ prompt: additionPrompt(n), right: `${n}2`, wrong: `${n}7,1` }));
-  const labelled = asked.flatMap(({ prompt, right, wrong }): LabelledRow[] => [
+  const labelled = rightAndWrong.flatMap(({ prompt, right, wrong }): LabelledRow[] => [
     { prompt, completion: right, correct: true },
     { prompt, completion: wrong, correct: false },
   ]);

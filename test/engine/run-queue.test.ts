@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { longestWait, runQueueWaits } from '../../engine/run-queue.ts';
+import { onSilence } from '../../engine/silence.ts';
 
 const children: ChildProcess[] = [];
 const started = (niceness: number, ...command: string[]): ChildProcess => {
@@ -30,4 +31,32 @@ describe.skipIf(process.platform !== 'linux')('what a process waits for a proces
   it('of a process that is not there is nothing', () => {
     expect(longestWait(runQueueWaits(undefined), runQueueWaits(2 ** 30))).toBe(0);
   });
+});
+
+describe('the clock of a silence', () => {
+  const told = async (pid: number | undefined, limitMs: number, withinMs: number): Promise<number | undefined> => {
+    const begun = performance.now();
+    let after: number | undefined;
+    const stop = onSilence(pid, limitMs, () => (after = performance.now() - begun));
+    while (after === undefined && performance.now() - begun < withinMs) await sleep(20);
+    stop();
+    return after;
+  };
+
+  it('is up at the limit for a process that waits for nothing, and never where it is stopped before', async () => {
+    const asleep = started(0, 'sleep', '20');
+    expect(await told(asleep.pid, 400, 5_000)).toBeGreaterThan(390);
+    expect(await told(asleep.pid, 400, 100)).toBeUndefined();
+  });
+
+  it.skipIf(process.platform !== 'linux')(
+    'is up later for one that stands in the run queue',
+    { timeout: 60_000 },
+    async () => {
+      for (let i = 0; i < 4 * availableParallelism(); i++) started(0, ...LOOP);
+      const crowded = started(19, ...LOOP);
+      for (let tries = 0; waitOf(crowded) < 1_000 && tries < 200; tries++) await sleep(100);
+      expect(await told(crowded.pid, 2_000, 20_000)).toBeGreaterThan(2_300);
+    },
+  );
 });

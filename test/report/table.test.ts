@@ -78,6 +78,13 @@ describe('the table of a run', () => {
     expect(runTable(run)).not.toContain('accuracy on dev rose');
   });
 
+  it('says how many calls of tools a text has, by stratum', () => {
+    const called = with_({});
+    called.iterations[2]!.calls = { 'two-step': 1, small: 0.024 };
+    expect(runTable(called)).toContain('calls of tools a text: small 0.02, two-step 1.00');
+    expect(runTable(run)).not.toContain('calls of tools');
+  });
+
   it('lets no control character through', () => {
     const odd = with_({ fingerprint: '\u001b[2Jgone\u0007' });
     for (const { accuracy } of odd.iterations) accuracy.byStratum['\u001b]0;x\u0007|'] = { accuracy: 0.5, n: 10 };

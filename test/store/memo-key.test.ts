@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type StageInput, StageKind, STAGES } from '../../schemas/stage.ts';
 import { type Slice } from '../../schemas/port-values.ts';
 import { keyInput } from '../../store/memo-inputs.ts';
-import { memoKeyOf } from '../../store/memo.ts';
+import { memoKeyOf } from '../../store/memo-key.ts';
 import { digest, inputsOfAllKinds, ref, verifyInput } from './stage-inputs.ts';
 
 type Path = (string | number)[];

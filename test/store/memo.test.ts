@@ -4,7 +4,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StageInput, StageOutput } from '../../schemas/stage.ts';
 import { createLocalStore } from '../../store/local.ts';
-import { digestsOf, memoised, memoKeyOf, producerOf } from '../../store/memo.ts';
+import { memoKeyOf } from '../../store/memo-key.ts';
+import { digestsOf, memoised, producerOf } from '../../store/memo.ts';
 import type { Store } from '../../store/store.ts';
 import { digest, model, outputOf, ref, verifyInput } from './stage-inputs.ts';
 

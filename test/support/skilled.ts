@@ -5,7 +5,14 @@ import type { Engine, TrainRequest } from '../../engine/engine.ts';
 import { createScriptedEngine } from '../../engine/scripted.ts';
 import addition, { additionProblem } from '../../tasks/addition.ts';
 
-const hash = (text: string) => [...text].reduce((h, c) => (Math.imul(h, 31) + c.charCodeAt(0)) >>> 0, 7);
+/** A number that is the same everywhere; not for secrets. */
+export const hash = (text: string) => [...text].reduce((h, c) => (Math.imul(h, 31) + c.charCodeAt(0)) >>> 0, 7);
+
+/** What is right behind an addition prompt. */
+export const goldOf = (prompt: string): string => {
+  const [, a = '0', b = '0'] = /^(\d+)\+(\d+)/.exec(prompt) ?? [];
+  return addition.goldCompletion(additionProblem(Number(a), Number(b), a.length));
+};
 
 /** @param percentOf asked at each training: how many prompts of 100 its model will solve; may throw or wait in its place. */
 export function skilledAdder(percentOf: (start: TrainRequest['start']['kind']) => number | Promise<number>): {
@@ -17,8 +24,7 @@ export function skilledAdder(percentOf: (start: TrainRequest['start']['kind']) =
   const trainedOn: string[] = [];
   const inner = createScriptedEngine({
     answer: (prompt, _row, model) => {
-      const [, a = '0', b = '0'] = /^(\d+)\+(\d+)/.exec(prompt) ?? [];
-      const gold = addition.goldCompletion(additionProblem(Number(a), Number(b), a.length));
+      const gold = goldOf(prompt);
       const right = hash(prompt) % 100 < (skill.get(model.digest) ?? 0);
       return right ? gold : gold.replace(/\d+$/, (sum) => String(Number(sum) + 1));
     },

@@ -3,18 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createProgramRunner, ToolUnavailable } from '../../tools/program.ts';
+import { alive } from '../support/processes.ts';
 
 const runner = createProgramRunner();
 afterAll(() => runner.close());
 
-const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 const goneSoon = async (pid: number): Promise<boolean> => {
   for (let n = 0; n < 100 && alive(pid); n++) await sleep(50);
   return !alive(pid);

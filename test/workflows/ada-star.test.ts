@@ -1,6 +1,5 @@
 /** AdaSTaR end to end on a real server with the scripted engine: its queue moves, and a replay and a fork find that of their iteration. */
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Rows } from '../../schemas/port-values.ts';
 import { afterTurns, QueueRow } from '../../schemas/queue.ts';
 import { ReplayResult } from '../../schemas/replay.ts';
@@ -8,19 +7,10 @@ import type { IterationRecord } from '../../schemas/run.ts';
 import { Judged } from '../../schemas/verdict.ts';
 import { asSlice, readRows } from '../../store/rows.ts';
 import { joinShards } from '../../workflows/shards.ts';
-import { createBench, documentOf, smallRun, startRun, startServer } from '../support/temporal.ts';
-import type { Bench } from '../support/temporal.ts';
+import { suiteBench } from '../support/suite.ts';
+import { documentOf, smallRun, startRun } from '../support/temporal.ts';
 
-let env: TestWorkflowEnvironment;
-let bench: Bench;
-beforeAll(async () => {
-  env = await startServer();
-  bench = await createBench(env);
-}, 120_000);
-afterAll(async () => {
-  await bench.close();
-  await env.teardown();
-});
+const on = suiteBench();
 
 const { set } = smallRun();
 const input = smallRun({
@@ -28,16 +18,16 @@ const input = smallRun({
   iterations: 3,
   set: { ...set, 'stages.batch.with.pool': 60, 'heldOut.test': 20 },
 });
-const queueOf = (record: IterationRecord) => readRows(bench.store, asSlice(record.queue as Rows), QueueRow);
+const queueOf = (record: IterationRecord) => readRows(on.bench.store, asSlice(record.queue as Rows), QueueRow);
 const drawnIn = async (record: IterationRecord) => {
-  const rows = await readRows(bench.store, asSlice(joinShards(record.judged)), Judged);
+  const rows = await readRows(on.bench.store, asSlice(joinShards(record.judged)), Judged);
   return rows.filter(({ rationale }) => !rationale.hinted);
 };
 
 describe('AdaSTaR', { timeout: 300_000 }, () => {
   it('draws those whose turn is longest ago, and moves m·α² of them on', async () => {
-    await bench.during(async () => (await startRun(bench, 'ada', input)).result());
-    const document = await documentOf(bench, 'ada');
+    await on.bench.during(async () => (await startRun(on.bench, 'ada', input)).result());
+    const document = await documentOf(on.bench, 'ada');
     expect(document.status).toBe('done');
     let before: QueueRow[] = [];
     for (const record of document.iterations.slice(1)) {
@@ -60,18 +50,18 @@ describe('AdaSTaR', { timeout: 300_000 }, () => {
   });
 
   it('is found by a replay and by a fork, as it stood', async () => {
-    const document = await documentOf(bench, 'ada');
-    await bench.during(async () => {
-      const handle = await env.client.workflow.start('starReplay', {
-        ...{ workflowId: 'ada/replay-2-1', taskQueue: bench.taskQueue },
+    const document = await documentOf(on.bench, 'ada');
+    await on.bench.during(async () => {
+      const handle = await on.env.client.workflow.start('starReplay', {
+        ...{ workflowId: 'ada/replay-2-1', taskQueue: on.bench.taskQueue },
         args: [{ run: 'ada', iteration: 2 }],
       });
       expect(ReplayResult.parse(await handle.result())).toMatchObject({ same: true, redone: 0 });
       await (
-        await startRun(bench, 'ada-fork', { recipe: 'ada-star', task: 'addition', fork: { run: 'ada', from: 3 } })
+        await startRun(on.bench, 'ada-fork', { recipe: 'ada-star', task: 'addition', fork: { run: 'ada', from: 3 } })
       ).result();
     });
-    const fork = await documentOf(bench, 'ada-fork');
+    const fork = await documentOf(on.bench, 'ada-fork');
     expect(fork.iterations.map(({ queue }) => queue)).toEqual(document.iterations.map(({ queue }) => queue));
     expect(fork.ledgerDigest).toBe(document.ledgerDigest);
   });

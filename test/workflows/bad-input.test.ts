@@ -2,23 +2,13 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { ApplicationFailure } from '@temporalio/common';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { recipeById } from '../../recipes/index.ts';
 import type { Recipe } from '../../schemas/recipe.ts';
-import { createBench, startRun, startServer, temporalBinary } from '../support/temporal.ts';
-import type { Bench } from '../support/temporal.ts';
+import { suiteBench } from '../support/suite.ts';
+import { startRun, temporalBinary } from '../support/temporal.ts';
 
-let env: TestWorkflowEnvironment;
-let bench: Bench;
-beforeAll(async () => {
-  env = await startServer();
-  bench = await createBench(env);
-}, 60_000);
-afterAll(async () => {
-  await bench.close();
-  await env.teardown();
-});
+const on = suiteBench();
 
 const ok = { recipe: 'star', task: 'addition' };
 const wired = (change: (recipe: Recipe) => void): Recipe => {
@@ -118,16 +108,17 @@ const bad: [string, unknown, string, RegExp][] = [
 
 async function running(): Promise<string[]> {
   const ids: string[] = [];
-  for await (const run of env.client.workflow.list({ query: 'ExecutionStatus = "Running"' })) ids.push(run.workflowId);
+  for await (const run of on.env.client.workflow.list({ query: 'ExecutionStatus = "Running"' }))
+    ids.push(run.workflowId);
   return ids;
 }
 
 describe('bad input fails the run at once, names the field and leaves nothing running', () => {
   it('for each of its kinds, within 5 s', { timeout: 120_000 }, async () => {
-    await bench.during(async () => {
+    await on.bench.during(async () => {
       for (const [index, [what, input, field, message]] of bad.entries()) {
         const started = Date.now();
-        const handle = await startRun(bench, `bad-${index}`, input);
+        const handle = await startRun(on.bench, `bad-${index}`, input);
         const error = await handle.result().then(
           () => undefined,
           (failure: unknown) => failure,
@@ -139,7 +130,7 @@ describe('bad input fails the run at once, names the field and leaves nothing ru
         const found = fields.find((one) => one.field === field);
         expect(found?.message, `${what}: ${JSON.stringify(fields)}`).toMatch(message);
         expect(Date.now() - started, what).toBeLessThan(5000);
-        expect(await bench.store.getName(`runs/bad-${index}`), `${what}: nothing is left behind`).toBeUndefined();
+        expect(await on.bench.store.getName(`runs/bad-${index}`), `${what}: nothing is left behind`).toBeUndefined();
       }
       // The list is written behind the histories, so it may show a closed workflow as running for a moment.
       await expect.poll(running, { timeout: 5000 }).toEqual([]);
@@ -152,11 +143,11 @@ describe('bad input fails the run at once, names the field and leaves nothing ru
         'workflow',
         'execute',
         '--address',
-        env.address,
+        on.env.address,
         '--type',
         'starRun',
         '--task-queue',
-        bench.taskQueue,
+        on.bench.taskQueue,
         ...args,
       ]).then(
         ({ stdout }) => ({ code: 0, output: stdout }),
@@ -165,14 +156,14 @@ describe('bad input fails the run at once, names the field and leaves nothing ru
           output: error.stdout + error.stderr,
         }),
       );
-    await bench.during(async () => {
+    await on.bench.during(async () => {
       const refused = await cli('--workflow-id', 'cli-bad', '--input', '{"recipe":"star","task":"adition"}');
       expect(refused.code).not.toBe(0);
       expect(refused.output).toContain('did you mean "addition"');
       const small = { ...ok, parameters: { digits: 1 }, iterations: 1, set: { 'stages.batch.with.count': 10 } };
       const accepted = await cli('--workflow-id', 'cli-good', '--input', JSON.stringify(small));
       expect(accepted.output).toContain('COMPLETED');
-      expect(await bench.store.getName('runs/cli-good')).toMatchObject({ status: 'done', runId: 'cli-good' });
+      expect(await on.bench.store.getName('runs/cli-good')).toMatchObject({ status: 'done', runId: 'cli-good' });
     });
   });
 });

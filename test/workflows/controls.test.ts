@@ -1,6 +1,5 @@
 /** Controls and limits of a run, on a real server with the scripted engine. */
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Example } from '../../schemas/example.ts';
 import { Problem } from '../../schemas/problem.ts';
 import type { IterationRecord, RunDocument, RunInput } from '../../schemas/run.ts';
@@ -8,31 +7,22 @@ import { joinShards } from '../../workflows/shards.ts';
 import { asSlice, readRows } from '../../store/rows.ts';
 import { taskById } from '../../tasks/index.ts';
 import type { Task } from '../../tasks/task.ts';
-import { createBench, documentOf, smallRun, startRun, startServer } from '../support/temporal.ts';
-import type { Bench } from '../support/temporal.ts';
+import { suiteBench } from '../support/suite.ts';
+import { documentOf, smallRun, startRun } from '../support/temporal.ts';
 
 const addition = taskById('addition') as Task;
-let env: TestWorkflowEnvironment;
-let bench: Bench;
-beforeAll(async () => {
-  env = await startServer();
-  bench = await createBench(env);
-}, 60_000);
-afterAll(async () => {
-  await bench.close();
-  await env.teardown();
-});
+const on = suiteBench();
 
 const finished = (id: string, input: Partial<RunInput>): Promise<RunDocument> =>
-  bench.during(async () => {
-    await (await startRun(bench, id, input)).result();
-    return documentOf(bench, id);
+  on.bench.during(async () => {
+    await (await startRun(on.bench, id, input)).result();
+    return documentOf(on.bench, id);
   });
 
 /** The rows an iteration trained on besides seeds, and how many of them answer wrongly. */
 async function learned(document: RunDocument, n: number): Promise<{ rows: Example[]; wrong: number }> {
   const { examples } = document.iterations[n] as IterationRecord;
-  const rows = await readRows(bench.store, asSlice(joinShards(examples)), Example);
+  const rows = await readRows(on.bench.store, asSlice(joinShards(examples)), Example);
   const sumOf = ({ problem }: Example) => String(problem.split('+').reduce((sum, part) => sum + Number(part), 0));
   return { rows, wrong: rows.filter((row) => addition.parse(row.completion) !== sumOf(row)).length };
 }
@@ -66,7 +56,7 @@ describe('a limit on held-out problems', () => {
       expect(iterations[0]?.dev.n).toBe(5);
       expect(iterations[0]?.accuracy.n).toBe(7);
       const { test } = resolved as NonNullable<typeof resolved>;
-      return (await readRows(bench.store, asSlice(test), Problem)).map(({ id }) => id);
+      return (await readRows(on.bench.store, asSlice(test), Problem)).map(({ id }) => id);
     };
     expect(await asked('limited', 1)).toEqual(await asked('limited-2', 2));
   });

@@ -1,32 +1,22 @@
 /** The relatives of STaR, two iterations each, on a real server with the scripted engine. */
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Example } from '../../schemas/example.ts';
 import { ReplayResult } from '../../schemas/replay.ts';
 import type { RunDocument, RunInput } from '../../schemas/run.ts';
 import { asSlice, readRows } from '../../store/rows.ts';
 import { joinShards } from '../../workflows/shards.ts';
-import { createBench, documentOf, smallRun, startRun, startServer } from '../support/temporal.ts';
-import type { Bench } from '../support/temporal.ts';
+import { suiteBench } from '../support/suite.ts';
+import { documentOf, smallRun, startRun } from '../support/temporal.ts';
 
-let env: TestWorkflowEnvironment;
-let bench: Bench;
-beforeAll(async () => {
-  env = await startServer();
-  bench = await createBench(env);
-}, 60_000);
-afterAll(async () => {
-  await bench.close();
-  await env.teardown();
-});
+const on = suiteBench();
 
 const finished = (recipe: string, more: Partial<RunInput> = {}): Promise<RunDocument> =>
-  bench.during(async () => {
-    await (await startRun(bench, recipe, smallRun({ recipe, ...more }))).result();
-    return documentOf(bench, recipe);
+  on.bench.during(async () => {
+    await (await startRun(on.bench, recipe, smallRun({ recipe, ...more }))).result();
+    return documentOf(on.bench, recipe);
   });
 const learned = async (document: RunDocument, n: number): Promise<Example[]> =>
-  readRows(bench.store, asSlice(joinShards(document.iterations[n]?.examples ?? [])), Example);
+  readRows(on.bench.store, asSlice(joinShards(document.iterations[n]?.examples ?? [])), Example);
 const most = (rows: Example[]): number =>
   Math.max(
     ...[...new Set(rows.map(({ problem }) => problem))].map((id) => rows.filter((row) => row.problem === id).length),
@@ -43,11 +33,11 @@ describe('expert iteration', { timeout: 120_000 }, () => {
     expect(held.size).toBe(second.length);
     for (const row of first) expect(held).toContain(key(row));
     expect(most(second)).toBeLessThanOrEqual(10);
-    await bench.during(async () => {
+    await on.bench.during(async () => {
       const args = [{ run: 'expert-iteration', iteration: 2 }];
-      const handle = await env.client.workflow.start('starReplay', {
+      const handle = await on.env.client.workflow.start('starReplay', {
         workflowId: 'expert-iteration/replay-2-1',
-        taskQueue: bench.taskQueue,
+        taskQueue: on.bench.taskQueue,
         args,
       });
       expect(ReplayResult.parse(await handle.result())).toMatchObject({ same: true, redone: 0 });

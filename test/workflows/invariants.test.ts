@@ -11,7 +11,7 @@ import { Example } from '../../schemas/example.ts';
 import { RunDocument } from '../../schemas/run.ts';
 import type { StageInput, StageKind } from '../../schemas/stage.ts';
 import { LedgerRow } from '../../schemas/verdict.ts';
-import { memoKeyOf } from '../../store/memo.ts';
+import { memoKeyOf } from '../../store/memo-key.ts';
 import { readRows } from '../../store/rows.ts';
 import { taskById } from '../../tasks/index.ts';
 import type { Task } from '../../tasks/task.ts';

@@ -1,26 +1,20 @@
 /** RL-STaR end to end on a real server with the scripted engine; what it hands to the engine is read by the test. */
 import { readFile } from 'node:fs/promises';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Engine, PolicyRow, TrainRequest } from '../../engine/engine.ts';
 import { createScriptedEngine } from '../../engine/scripted.ts';
 import { ReplayResult } from '../../schemas/replay.ts';
 import type { IterationRecord, RunDocument } from '../../schemas/run.ts';
 import { Judged } from '../../schemas/verdict.ts';
 import { asSlice, readRows } from '../../store/rows.ts';
-import { additionProblem } from '../../tasks/addition.ts';
 import { taskById } from '../../tasks/index.ts';
 import type { Task } from '../../tasks/task.ts';
 import { joinShards } from '../../workflows/shards.ts';
-import { createBench, documentOf, smallRun, startRun, startServer } from '../support/temporal.ts';
-import type { Bench } from '../support/temporal.ts';
+import { goldOf, hash } from '../support/skilled.ts';
+import { suiteBench } from '../support/suite.ts';
+import { createBench, documentOf, smallRun, startRun } from '../support/temporal.ts';
 
 const addition = taskById('addition') as Task;
-const hash = (text: string) => [...text].reduce((h, c) => (Math.imul(h, 31) + c.charCodeAt(0)) >>> 0, 7);
-const goldOf = (prompt: string): string => {
-  const [, a = '0', b = '0'] = /^(\d+)\+(\d+)/.exec(prompt) ?? [];
-  return addition.goldCompletion(additionProblem(Number(a), Number(b), a.length));
-};
 /** Where the first number ends in 7, its verifier is out of order. */
 const faulty: Task = {
   ...addition,
@@ -52,30 +46,21 @@ const engine = (): Engine => {
   };
 };
 
-let env: TestWorkflowEnvironment;
-let bench: Bench;
-beforeAll(async () => {
-  env = await startServer();
-  bench = await createBench(env, { engine: engine(), tasks: [faulty] });
-}, 120_000);
-afterAll(async () => {
-  await bench.close();
-  await env.teardown();
-});
+const on = suiteBench({ engine: engine(), tasks: [faulty] });
 
 const { set } = smallRun();
 const finished = (id: string, more: Record<string, unknown> = {}, recipe = 'rl-star'): Promise<RunDocument> =>
-  bench.during(async () => {
+  on.bench.during(async () => {
     const few = {
       'stages.sampled.with.samples': 4,
       'judging.atMostUnjudged': 1,
       'heldOut.test': 20,
       'heldOut.dev': 20,
     };
-    await (await startRun(bench, id, smallRun({ recipe, set: { ...set, ...few, ...more } }))).result();
-    return documentOf(bench, id);
+    await (await startRun(on.bench, id, smallRun({ recipe, set: { ...set, ...few, ...more } }))).result();
+    return documentOf(on.bench, id);
   });
-const judgedIn = (record: IterationRecord) => readRows(bench.store, asSlice(joinShards(record.judged)), Judged);
+const judgedIn = (record: IterationRecord) => readRows(on.bench.store, asSlice(joinShards(record.judged)), Judged);
 
 describe('RL-STaR', { timeout: 300_000 }, () => {
   it('learns from every judged sample of a group that is not all one, right ones up and wrong ones down, from the model that sampled', async () => {
@@ -113,9 +98,9 @@ describe('RL-STaR', { timeout: 300_000 }, () => {
     }
     expect(asked.flatMap(({ rows }) => rows).filter(({ prompt }) => /^\d*7\+/.test(prompt))).toEqual([]);
 
-    await bench.during(async () => {
-      const handle = await env.client.workflow.start('starReplay', {
-        ...{ workflowId: 'rl-star/replay-2-1', taskQueue: bench.taskQueue },
+    await on.bench.during(async () => {
+      const handle = await on.env.client.workflow.start('starReplay', {
+        ...{ workflowId: 'rl-star/replay-2-1', taskQueue: on.bench.taskQueue },
         args: [{ run: 'rl-star', iteration: 2 }],
       });
       const replayed = ReplayResult.parse(await handle.result());
@@ -151,7 +136,7 @@ describe('RL-STaR', { timeout: 300_000 }, () => {
 describe('an engine that does not learn by rewards', { timeout: 60_000 }, () => {
   it('is refused before anything starts', async () => {
     const { learns: _, ...other } = engine();
-    const poor = await createBench(env, { engine: other });
+    const poor = await createBench(on.env, { engine: other });
     const run = await poor.during(async () => {
       const handle = await startRun(poor, 'poor', smallRun({ recipe: 'rl-star' }));
       return handle.result().catch((error: { cause?: unknown }) => error.cause);

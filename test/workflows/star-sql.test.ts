@@ -1,7 +1,6 @@
 /** STaR-SQL end to end on a real server with the scripted engine: rounds for the hard, a reward model, votes that mean the same. */
 import { readFile } from 'node:fs/promises';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Engine, LabelledRow } from '../../engine/engine.ts';
 import { createScriptedEngine } from '../../engine/scripted.ts';
 import type { RunDocument, RunInput } from '../../schemas/run.ts';
@@ -9,19 +8,14 @@ import { RankedRow } from '../../schemas/ranking.ts';
 import { Judged, LedgerRow } from '../../schemas/verdict.ts';
 import { asSlice, readRows } from '../../store/rows.ts';
 import { wholeOf } from '../../activities/sample.ts';
-import { additionProblem } from '../../tasks/addition.ts';
 import { taskById } from '../../tasks/index.ts';
 import type { Task } from '../../tasks/task.ts';
 import { joinShards } from '../../workflows/shards.ts';
-import { createBench, documentOf, smallRun, startRun, startServer } from '../support/temporal.ts';
-import type { Bench } from '../support/temporal.ts';
+import { goldOf, hash } from '../support/skilled.ts';
+import { suiteBench } from '../support/suite.ts';
+import { createBench, documentOf, smallRun, startRun } from '../support/temporal.ts';
 
 const addition = taskById('addition') as Task;
-const hash = (text: string) => [...text].reduce((h, c) => (Math.imul(h, 31) + c.charCodeAt(0)) >>> 0, 7);
-const goldOf = (prompt: string): string => {
-  const [, a = '0', b = '0'] = /^(\d+)\+(\d+)/.exec(prompt) ?? [];
-  return addition.goldCompletion(additionProblem(Number(a), Number(b), a.length));
-};
 /** Each way of being wrong is another text, but an odd and an even sum are all that a vote hears. */
 const voting: Task = {
   ...addition,
@@ -60,24 +54,15 @@ function engine(): Engine {
   };
 }
 
-let env: TestWorkflowEnvironment;
-let bench: Bench;
-beforeAll(async () => {
-  env = await startServer();
-  bench = await createBench(env, { engine: engine(), tasks: [voting] });
-}, 60_000);
-afterAll(async () => {
-  await bench.close();
-  await env.teardown();
-});
+const on = suiteBench({ engine: engine(), tasks: [voting] });
 
 const finished = (id: string, more: Partial<RunInput> = {}): Promise<RunDocument> =>
-  bench.during(async () => {
+  on.bench.during(async () => {
     const { set } = smallRun();
     const few = { 'stages.reward.with.steps': { first: 3 }, 'heldOut.test': 12 };
     const input = smallRun({ recipe: 'star-sql', task: 'voting', iterations: 1, set: { ...set, ...few }, ...more });
-    await (await startRun(bench, id, input)).result();
-    return documentOf(bench, id);
+    await (await startRun(on.bench, id, input)).result();
+    return documentOf(on.bench, id);
   });
 const only = <X>(map: Map<string, X>): X => {
   expect(map.size).toBe(1);
@@ -89,7 +74,7 @@ describe('STaR-SQL', { timeout: 120_000 }, () => {
     const document = await finished('whole');
     expect(document.status).toBe('done');
     const [, one] = document.iterations;
-    const ledger = await readRows(bench.store, wholeOf(one!.ledgerRef), LedgerRow);
+    const ledger = await readRows(on.bench.store, wholeOf(one!.ledgerRef), LedgerRow);
     expect(ledger).toHaveLength(40);
     const freeOf = ({ samples }: LedgerRow) => samples.filter(({ hinted }) => !hinted);
     const isHard = (row: LedgerRow) =>
@@ -106,7 +91,7 @@ describe('STaR-SQL', { timeout: 120_000 }, () => {
         freeOf(row).every(({ sample, verdict }) => sample > 3 || verdict !== 'correct'),
     );
     expect(rescued.length).toBeGreaterThan(0);
-    const judged = await readRows(bench.store, asSlice(joinShards(one!.judged)), Judged);
+    const judged = await readRows(on.bench.store, asSlice(joinShards(one!.judged)), Judged);
     const late = judged.filter(({ rationale }) => rationale.sample >= 4);
     // A second round that sampled with the first one's seeds would say the same again.
     const texts = new Set(late.map(({ rationale }) => `${rationale.problem.id} ${rationale.text}`));
@@ -115,8 +100,8 @@ describe('STaR-SQL', { timeout: 120_000 }, () => {
 
   it('trains its reward model on every judged free rationale, each text once, none of the test problems', async () => {
     const rows = only(labelled);
-    const [, one] = (await documentOf(bench, 'whole')).iterations;
-    const judged = await readRows(bench.store, asSlice(joinShards(one!.judged)), Judged);
+    const [, one] = (await documentOf(on.bench, 'whole')).iterations;
+    const judged = await readRows(on.bench.store, asSlice(joinShards(one!.judged)), Judged);
     const free = judged.filter(({ rationale }) => !rationale.hinted);
     const key = (prompt: string, completion: string) => `${prompt}${completion}`;
     const wanted = new Map(
@@ -132,10 +117,10 @@ describe('STaR-SQL', { timeout: 120_000 }, () => {
   });
 
   it('ranks by reward, and counts as one vote what the task holds equal', async () => {
-    const { ranking } = (await documentOf(bench, 'whole')).iterations[1]!;
+    const { ranking } = (await documentOf(on.bench, 'whole')).iterations[1]!;
     expect(ranking).toMatchObject({ n: 12, unjudged: 0, samples: 8 });
     for (const { pass, verifier } of ranking!.byK) expect(verifier).toBeCloseTo(pass, 12);
-    const rows = await readRows(bench.store, asSlice(joinShards(ranking!.rows)), RankedRow);
+    const rows = await readRows(on.bench.store, asSlice(joinShards(ranking!.rows)), RankedRow);
     for (const { answer, rationale } of rows) expect(answer).toBe(rationale.text.slice(-1));
     // All that is wrong ends in the same digit as what is right: one vote, which is right as often as a candidate.
     const [single, , , all] = ranking!.byK;
@@ -145,7 +130,7 @@ describe('STaR-SQL', { timeout: 120_000 }, () => {
 
   it('gives the same ledger, rows and ranking at another shard size', async () => {
     const rows = only(labelled);
-    const [one, other] = [await documentOf(bench, 'whole'), await finished('other', { shardSize: 7 })];
+    const [one, other] = [await documentOf(on.bench, 'whole'), await finished('other', { shardSize: 7 })];
     expect(other.iterations[1]?.ledgerDigest).toBe(one.iterations[1]?.ledgerDigest);
     expect(other.iterations[1]?.ranking?.byK).toEqual(one.iterations[1]?.ranking?.byK);
     // The same reward model out of the same rows.
@@ -166,7 +151,10 @@ describe('STaR-SQL', { timeout: 120_000 }, () => {
 
 describe('an engine that trains no reward models', { timeout: 60_000 }, () => {
   it('is refused before anything starts', async () => {
-    const poor = await createBench(env, { engine: { ...engine(), learns: ['preference', 'policy'] }, tasks: [voting] });
+    const poor = await createBench(on.env, {
+      engine: { ...engine(), learns: ['preference', 'policy'] },
+      tasks: [voting],
+    });
     const run = await poor.during(async () => {
       const handle = await startRun(poor, 'poor', smallRun({ recipe: 'star-sql', task: 'voting' }));
       return handle.result().catch((error: { cause?: unknown }) => error.cause);

@@ -1,6 +1,5 @@
 /** V-STaR end to end, two iterations on a real server with the scripted engine; its verifier scores as a test says. */
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createScriptedEngine } from '../../engine/scripted.ts';
 import { Pair } from '../../schemas/pair.ts';
 import type { Rows } from '../../schemas/port-values.ts';
@@ -9,19 +8,14 @@ import { RankedRow } from '../../schemas/ranking.ts';
 import { ReplayResult } from '../../schemas/replay.ts';
 import type { IterationRecord, RunDocument } from '../../schemas/run.ts';
 import { asSlice, readRows } from '../../store/rows.ts';
-import { additionProblem } from '../../tasks/addition.ts';
 import { taskById } from '../../tasks/index.ts';
 import type { Task } from '../../tasks/task.ts';
 import { joinShards } from '../../workflows/shards.ts';
-import { createBench, documentOf, smallRun, startRun, startServer } from '../support/temporal.ts';
-import type { Bench } from '../support/temporal.ts';
+import { goldOf, hash } from '../support/skilled.ts';
+import { suiteBench } from '../support/suite.ts';
+import { createBench, documentOf, smallRun, startRun } from '../support/temporal.ts';
 
 const addition = taskById('addition') as Task;
-const hash = (text: string) => [...text].reduce((h, c) => (Math.imul(h, 31) + c.charCodeAt(0)) >>> 0, 7);
-const goldOf = (prompt: string): string => {
-  const [, a = '0', b = '0'] = /^(\d+)\+(\d+)/.exec(prompt) ?? [];
-  return addition.goldCompletion(additionProblem(Number(a), Number(b), a.length));
-};
 const sumOf = (problem: string) => String(problem.split('+').reduce((sum, part) => sum + Number(part), 0));
 
 /** Right by the hash of (model, prompt, seed), wrong in one of two ways else; its log-probabilities know what is right. */
@@ -35,25 +29,16 @@ const engine = () =>
       (completion === goldOf(prompt) ? -1 : -5) - (hash(`${model.digest}${completion}`) % 100) / 1000,
   });
 
-let env: TestWorkflowEnvironment;
-let bench: Bench;
-beforeAll(async () => {
-  env = await startServer();
-  bench = await createBench(env, { engine: engine() });
-}, 60_000);
-afterAll(async () => {
-  await bench.close();
-  await env.teardown();
-});
+const on = suiteBench({ engine: engine() });
 
 const finished = (id: string, recipe: string): Promise<RunDocument> =>
-  bench.during(async () => {
+  on.bench.during(async () => {
     const { set } = smallRun();
     const few = { 'stages.verifier.with.steps': { first: 3 }, 'stages.best.with.samples': 4, 'heldOut.test': 20 };
-    await (await startRun(bench, id, smallRun({ recipe, set: { ...set, ...few } }))).result();
-    return documentOf(bench, id);
+    await (await startRun(on.bench, id, smallRun({ recipe, set: { ...set, ...few } }))).result();
+    return documentOf(on.bench, id);
   });
-const pairsOf = (record: IterationRecord | undefined) => readRows(bench.store, asSlice(record?.pairs as Rows), Pair);
+const pairsOf = (record: IterationRecord | undefined) => readRows(on.bench.store, asSlice(record?.pairs as Rows), Pair);
 const wrongOf = (pairs: Pair[]) =>
   pairs.filter(({ problem, chosen }) => addition.parse(chosen.completion) !== sumOf(problem)).length;
 
@@ -76,7 +61,7 @@ describe('V-STaR', { timeout: 120_000 }, () => {
     for (const pair of first) expect(held).toContain(keyOf(pair));
     expect(second.length).toBeGreaterThan(first.length);
 
-    const test = await readRows(bench.store, asSlice(document.resolved!.test), Problem);
+    const test = await readRows(on.bench.store, asSlice(document.resolved!.test), Problem);
     const heldOut = new Set(test.map(({ identity }) => identity));
     for (const { identity } of second) expect(heldOut).not.toContain(identity);
 
@@ -89,15 +74,15 @@ describe('V-STaR', { timeout: 120_000 }, () => {
     expect(single!.majority).toBeCloseTo(single!.pass, 12);
     expect(all!.verifier).toBeGreaterThan(single!.pass + 0.2);
     expect(all!.majority).toBeLessThan(all!.verifier);
-    const rows = await readRows(bench.store, asSlice(joinShards(ranking.rows)), RankedRow);
+    const rows = await readRows(on.bench.store, asSlice(joinShards(ranking.rows)), RankedRow);
     expect(rows).toHaveLength(80);
     const right = rows.filter(({ verdict }) => verdict.verdict === 'correct').length;
     expect(right).toBeGreaterThan(10);
     expect(right).toBeLessThan(70);
 
-    await bench.during(async () => {
-      const handle = await env.client.workflow.start('starReplay', {
-        ...{ workflowId: 'v-star/replay-2-1', taskQueue: bench.taskQueue },
+    await on.bench.during(async () => {
+      const handle = await on.env.client.workflow.start('starReplay', {
+        ...{ workflowId: 'v-star/replay-2-1', taskQueue: on.bench.taskQueue },
         args: [{ run: 'v-star', iteration: 2 }],
       });
       expect(ReplayResult.parse(await handle.result())).toMatchObject({ same: true, redone: 0 });
@@ -107,16 +92,16 @@ describe('V-STaR', { timeout: 120_000 }, () => {
   it('with shuffled labels has as many pairs, and what is chosen in them is a coin', async () => {
     const document = await finished('coin', 'v-star-shuffled-labels');
     const shuffled = await pairsOf(document.iterations[1]);
-    expect(shuffled).toHaveLength((await pairsOf((await documentOf(bench, 'v-star')).iterations[1])).length);
+    expect(shuffled).toHaveLength((await pairsOf((await documentOf(on.bench, 'v-star')).iterations[1])).length);
     expect(wrongOf(shuffled) / shuffled.length).toBeGreaterThan(0.3);
-    expect(document.iterations[1]?.ledger).toEqual((await documentOf(bench, 'v-star')).iterations[1]?.ledger);
+    expect(document.iterations[1]?.ledger).toEqual((await documentOf(on.bench, 'v-star')).iterations[1]?.ledger);
   });
 });
 
 describe('an engine without log-probabilities', { timeout: 60_000 }, () => {
   it('is refused before anything starts', async () => {
     const { score: _, ...mute } = engine();
-    const other = await createBench(env, { engine: mute });
+    const other = await createBench(on.env, { engine: mute });
     const run = await other.during(async () => {
       const handle = await startRun(other, 'mute', smallRun({ recipe: 'v-star' }));
       return handle.result().catch((error: { cause?: unknown }) => error.cause);
