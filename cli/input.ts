@@ -52,6 +52,9 @@ export function decimal(text: string): number {
 /** For commander: `0.2,0,-0.01`. */
 export const numberList = (text: string): number[] => text.split(',').map(decimal);
 
+/** For commander: `a,b`, each once. */
+export const wordList = (text: string): string[] => [...new Set(text.split(',').map((word) => word.trim()))];
+
 /** For commander: `path=value`, the value as JSON, or else as the string it is. */
 export function setting(text: string, before: [string, unknown][] = []): [string, unknown][] {
   const at = text.indexOf('=');

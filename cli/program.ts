@@ -8,7 +8,7 @@ import { asCliError, CliError, EXIT } from './exit.ts';
 import { addExportVerbs } from './export-verbs.ts';
 import { addHistoryVerbs } from './history-verbs.ts';
 import type { CodecServerOptions } from './codec-server.ts';
-import { decimal, integer, numberList, runIdArgument, seedList, setting } from './input.ts';
+import { decimal, integer, numberList, runIdArgument, seedList, setting, wordList } from './input.ts';
 import type { RunOptions } from './input.ts';
 import { OUTCOMES } from './ledger.ts';
 import type { LedgerOptions } from './ledger.ts';
@@ -106,6 +106,7 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     .option('--iterations <n>', 'at most so many, of the runs that train', integer(1))
     .option('--limit <n>', 'at most so many problems drawn in an iteration, and asked of dev and of test', integer(1))
     .option('--smallest <points>', 'the smallest difference that matters', integer(0), 3)
+    .option('--strata <a,b,…>', 'count no others of the test split (all)', wordList)
     .option('--engine <id>', 'an engine that the worker declares')
     .option('--name <name>', 'what the run ids begin with (study-<task>…)', runIdArgument)
     .option('--dry-run', 'say which runs there would be; start nothing')

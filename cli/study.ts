@@ -10,6 +10,8 @@ import path from 'node:path';
 import Table from 'cli-table3';
 import { controlTextOf } from '../recipes/control-texts.ts';
 import { controlsFor } from '../recipes/controls.ts';
+import { onlyStrata } from '../report/only-strata.ts';
+import { strataOf } from '../report/statistics.ts';
 import { studyFigure } from '../report/study-figure.ts';
 import { studyMarkdown } from '../report/study-markdown.ts';
 import { studyCells, studyHead, studyLines } from '../report/study.ts';
@@ -34,6 +36,8 @@ export interface StudyOptions extends Omit<PaperOptions, 'seed'> {
   seeds: number[];
   /** Points. */
   smallest: number;
+  /** Of the test split; all of them where none is named. */
+  strata?: string[];
 }
 
 /** Ids of all runs begin with this: `study-<task>[-<model>][-i<iterations>][-n<limit>]`. */
@@ -73,6 +77,14 @@ export async function study(
       input: rowInput(recipe, recipes, task, { ...options, seed }, names()),
     })),
   );
+  const strata = options.strata ?? [];
+  // Of a data set the rows are read by the run, so what is no stratum of it is seen only then.
+  const parameters = task.parameters.safeParse(wanted[0]?.input.parameters ?? {});
+  if (parameters.success)
+    refuseUnknown(
+      strata,
+      task.strata(parameters.data).map(({ id }) => id),
+    );
   const cost = await seriesCost(
     context,
     wanted.map(({ input }) => input),
@@ -101,10 +113,12 @@ export async function study(
     if (terminal.json) terminal.document(said());
     return EXIT.detached;
   }
-  const runs = await studied(context, wanted, members);
+  const all = await studied(context, wanted, members);
+  refuseUnknown(strata, [...new Set(all.flatMap(({ document }) => strataOf(document)))]);
+  const runs = strata.length === 0 ? all : all.map((run) => onlyStrata(run, strata));
   const lines = studyLines(runs, options.smallest / 100);
   const about = [
-    'test: each run at its best iteration (chosen on dev), mean of the strata, mean of the seeds.',
+    `test: each run at its best iteration (chosen on dev), mean of the strata${strata.length === 0 ? '' : ` ${strata.join(', ')}`}, mean of the seeds.`,
     `Difference: problems resampled within resampled seeds. Verdict: supported = ahead in every seed and the interval excludes zero; refuted = the interval excludes ${options.smallest} points; else inconclusive.`,
     'Tokens sampled to learn from, tokens trained on and optimizer steps: to the best iteration, mean of the seeds, without the base and evaluations. At equal cost: the best iteration on dev among those within what every run of the seed has spent, a trained token counted as three sampled ones.',
   ];
@@ -130,6 +144,16 @@ export async function study(
   for (const { key, runId, status } of unfinished)
     terminal.say(`row ${key}: run ${runId} is ${status ?? 'not started'}`);
   return Math.max(EXIT.ok, ...unfinished.map(({ status }) => (status === null ? EXIT.ok : exitOfStatus(status))));
+}
+
+function refuseUnknown(strata: string[], known: string[]): void {
+  const unknown = strata.find((stratum) => !known.includes(stratum));
+  if (unknown !== undefined && known.length > 0)
+    throw new CliError(
+      EXIT.input,
+      'InvalidInput',
+      `--strata: there is no stratum '${unknown}', but ${known.join(', ')}`,
+    );
 }
 
 /** The runs that have come to something. */

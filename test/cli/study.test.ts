@@ -71,6 +71,10 @@ describe('study', () => {
     const { code, json } = await study('star', 'star-unfilterd', ...small);
     expect(code).toBe(2);
     expect(json.error?.message).toContain("did you mean 'star-unfiltered'?");
+    const other = await study('star', ...small, '--strata', '1,2');
+    expect(other).toMatchObject({ code: 2, json: { error: { code: 'InvalidInput' } } });
+    expect(other.json.error?.message).toBe("--strata: there is no stratum '2', but 1");
+    expect(await bench.store.listNames('runs/')).toEqual([]);
   });
 
   it('makes all runs, and says of each what the method is ahead of it', { timeout: 300_000 }, async () => {
