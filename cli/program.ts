@@ -209,6 +209,19 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     .action((name: string, options: FetchOptions) =>
       act(async (context) => (await import('./fetch.ts')).fetchPretrained(context, name, options)),
     );
+  program
+    .command('datasets')
+    .description('published data sets')
+    .exitOverride()
+    .command('fetch')
+    .description("a task's files from the Hugging Face Hub into the folder STARTRAIL_DATASETS")
+    .option('--json', 'one JSON document on standard output')
+    .exitOverride()
+    .argument('<task>', 'gsm8k, commonsenseqa, medqa or math')
+    .option('--revision <revision>', 'a branch, a tag or a commit', 'main')
+    .action((task: string, options: FetchOptions) =>
+      act(async (context) => (await import('./fetch.ts')).fetchDatasetOf(context, task, options)),
+    );
   addScheduleVerbs(program, act);
   verb('codec-server', "opens encrypted payloads for Temporal's UI")
     .option('--port <n>', 'of the loopback address; 0 = a free one', integer(0), 0)
