@@ -49,7 +49,7 @@ async function evaluateShard(shard: ShardWork<'evaluate'>) {
       score: {
         split,
         judged: await writeRows(store, judged),
-        byStratum: tallyByStratum(judged, input.options.tools !== undefined),
+        byStratum: tallyByStratum(judged, { tools: input.options.tools !== undefined, task }),
       },
     },
     tokens: fresh.tokens,

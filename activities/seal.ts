@@ -49,6 +49,16 @@ function callsOf(tallies: Record<string, Tally>): Record<string, number> | undef
   return known.length === 0 ? undefined : Object.fromEntries(known);
 }
 
+/** Mean steps of a judged text and of its gold, by stratum; undefined where nobody counts steps. */
+function stepCountsOf(tallies: Record<string, Tally>): IterationRecord['stepCounts'] {
+  const known = Object.entries(tallies).flatMap(([stratum, { steps, judged }]) =>
+    steps === undefined || judged === 0
+      ? []
+      : [[stratum, { own: steps.own / judged, gold: steps.gold / judged }] as const],
+  );
+  return known.length === 0 ? undefined : Object.fromEntries(known);
+}
+
 /** What a run carries of a sealed iteration. Pure. */
 export function summaryOf(record: IterationRecord, ref: ArtifactRef): IterationSummary {
   const { n, drawn, ledger, soundShare, dev, accuracy, seconds, model, carried, rolledBackTo, spent } = record;
@@ -78,6 +88,7 @@ export const seal =
     try {
       const { ledger, drawn, soundShare, ref: ledgerRef, digest: ledgerDigest } = input.ledger;
       const calls = callsOf(talliesOf(input.scores, 'test'));
+      const stepCounts = stepCountsOf(talliesOf(input.scores, 'test'));
       const record: IterationRecord = {
         n: input.n,
         drawn,
@@ -100,6 +111,7 @@ export const seal =
         ...carriedIn(input),
         ...(input.ranked && { ranking: await rankingIn(deps.store, input.ranked) }),
         ...(calls && { calls }),
+        ...(stepCounts && { stepCounts }),
         tokens: input.tokens,
         shards: input.shards,
         ...(input.stages && { stages: input.stages }),

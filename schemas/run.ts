@@ -160,6 +160,8 @@ export const IterationRecord = z.strictObject({
   ranking: Ranking.optional(),
   /** Mean calls of tools a test text, by stratum. */
   calls: z.record(z.string(), z.number()).optional(),
+  /** Mean steps of a test text and of its problem's gold rationale, by stratum; only where the task counts steps. */
+  stepCounts: z.record(z.string(), z.strictObject({ own: z.number(), gold: z.number() })).optional(),
   tokens: z.record(z.string(), z.number()),
   shards: z.strictObject({ reused: z.int(), redone: z.int() }),
   /** The same by stage; absent in records of before it stood here. */

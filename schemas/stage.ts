@@ -209,7 +209,7 @@ export const STAGES = {
     options: z.strictObject(rankOptions),
   },
   evaluate: {
-    version: 1,
+    version: 2,
     inputs: { model: { type: 'model' }, dev: { type: 'dev' }, test: { type: 'test' } },
     outputs: { score: 'score' },
     main: 'score',
