@@ -13,6 +13,7 @@ import { Ranking } from './ranking.ts';
 import { STAGES, StageKind } from './stage.ts';
 import { StageCounts } from './stage-counts.ts';
 import { CarriedRows, FreshModel, PretrainedModel, Rows, ScoreShard, type Tally } from './port-values.ts';
+import { TextCounts } from './text-counts.ts';
 
 export const RunId = z
   .string()
@@ -158,10 +159,7 @@ export const IterationRecord = z.strictObject({
   /** What the next iteration finds as `$kept`, `$pairs`, `$queue`; only where the recipe carries some. */
   ...CarriedRows.shape,
   ranking: Ranking.optional(),
-  /** Mean calls of tools a test text, by stratum. */
-  calls: z.record(z.string(), z.number()).optional(),
-  /** Mean steps of a test text and of its problem's gold rationale, by stratum; only where the task counts steps. */
-  stepCounts: z.record(z.string(), z.strictObject({ own: z.number(), gold: z.number() })).optional(),
+  ...TextCounts.shape,
   tokens: z.record(z.string(), z.number()),
   shards: z.strictObject({ reused: z.int(), redone: z.int() }),
   /** The same by stage; absent in records of before it stood here. */
