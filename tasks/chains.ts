@@ -8,6 +8,9 @@
  * (1+(M−1)·δₙ)/M and any other with (1−δₙ)/M, from where it stands, so that the base moves with an advantage near δₙ over chance.
  * `startrail theory --states M --deltas …` takes the same setting.
  *
+ * An ordinary model sees the start at every step, and can learn the end by heart past its own steps; theory knows only moves from one state
+ * to the next. `sees: "state"` is a model with a window of one token, which is such a table (and sees no hint).
+ *
  * The number in front makes many problems of one start. A held-out start has been trained on with other numbers: accuracy tells how well
  * the table is known, not whether it carries over. Source: arXiv:2410.23912.
  */
@@ -32,6 +35,8 @@ const MAX_STEPS = 8;
 const NUMBERS = 10_000;
 const MARGIN_TOKENS = 2;
 const MODEL = { dModel: 32, layers: 2, heads: 4, dFF: 128, activation: 'relu', context: 32 } as const;
+/** A model that sees one token has no other way to know which step it is at. */
+const SHORT_SIGHTED = { ...MODEL, window: 1, positions: 'learned' } as const;
 const TRAINING = {
   learningRate: 2e-3,
   beta2: 0.98,
@@ -55,6 +60,8 @@ export const ChainParameters = z
     seeds: z.int().min(1).max(12_000).default(4000),
     /** Share of the wrong ends that the verifier lets through; held-out problems are judged without. */
     falseAccepts: z.number().min(0).max(1).default(0),
+    /** What the model decides a move by: the whole chain so far, or the state it stands at alone, as the theory has it. */
+    sees: z.enum(['chain', 'state']).default('chain'),
   })
   .refine(({ states, deltas }) => deltas.every((delta) => delta >= -1 / (states - 1)), {
     path: ['deltas'],
@@ -199,10 +206,10 @@ const chains: Task<ChainParameters> = {
     pad: 0,
     end: 1,
   }),
-  defaults: (): TaskDefaults => ({
+  defaults: (_, { sees }): TaskDefaults => ({
     iterations: RUN.iterations,
     shardSize: RUN.shardSize,
-    model: MODEL,
+    model: sees === 'state' ? SHORT_SIGHTED : MODEL,
     base: { ...TRAINING, steps: BASE_STEPS },
     stages: { draw: { count: RUN.draw }, 'fine-tune': { ...TRAINING, steps: STEPS } },
   }),
