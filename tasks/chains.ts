@@ -115,6 +115,12 @@ export function rightMoves(problem: Problem, text: string): boolean[] {
   });
 }
 
+/** Whether a text is a whole chain with the right end, whatever the verifier lets through and whoever's answer it is judged by. */
+export function endsRight(problem: Problem, text: string): boolean {
+  const [data, found] = [dataOf(problem), statesOf(text)];
+  return found.length === data.steps && found.at(-1) === rightStates(data).at(-1);
+}
+
 // ---- problems ----
 
 function problemOf({ states, deltas, falseAccepts }: ChainParameters, index: number): Problem {

@@ -7,7 +7,7 @@
  * Deltas are of samples as they were drawn, so a temperature other than 1 is in them already; what the recursion makes of them is
  * sharpened once more, as the refitted model is sampled at that temperature again. Pure.
  */
-import { accuracyOf, deltaOf, nextDeltas, sharpened } from './recursion.ts';
+import { accuracyOf, deltaOf, nextDeltas, sharpened, soundOf } from './recursion.ts';
 import { intervalOf, mean } from './foretold.ts';
 
 /** One sampled chain. */
@@ -50,10 +50,10 @@ export interface Held {
   deltas: number[];
   accuracy: number;
   sound: number | null;
-  /** J that the recursion makes of this iteration's own deltas: moves that know nothing of each other. */
-  ofSteps: number;
-  /** J that it makes of the deltas one iteration before; null at 0. */
-  foretold: number | null;
+  /** What this iteration's own deltas come to, where moves know nothing of each other. */
+  ofSteps: { accuracy: number; sound: number };
+  /** What the recursion makes of the deltas one iteration before; null at 0. */
+  foretold: { accuracy: number; sound: number } | null;
   /** Measured less foretold; null at 0. */
   off: number | null;
   /** Its 99% interval over runs (Student's t); null with one run. */
@@ -66,15 +66,16 @@ export function heldAgainst(
   { states, falseAccepts = 0, temperature = 1 }: { states: number; falseAccepts?: number; temperature?: number },
 ): Held[] {
   const common = Math.min(...runs.map((run) => run.length));
-  const foretold = ({ deltas }: Steps): number =>
-    accuracyOf({
-      states,
-      deltas: nextDeltas({ states, deltas }, falseAccepts).map((delta) => sharpened(states, delta, temperature)),
-    });
+  const come = (all: number[][]) => ({
+    accuracy: mean(all.map((deltas) => accuracyOf({ states, deltas }))),
+    sound: mean(all.map((deltas) => soundOf({ states, deltas }))),
+  });
+  const next = ({ deltas }: Steps): number[] =>
+    nextDeltas({ states, deltas }, falseAccepts).map((delta) => sharpened(states, delta, temperature));
   return Array.from({ length: common }, (_, iteration) => {
     const here = runs.map((run) => run[iteration] as Steps);
-    const told = iteration === 0 ? null : runs.map((run) => foretold(run[iteration - 1] as Steps));
-    const differences = told?.map((J, index) => (here[index] as Steps).accuracy - J) ?? [];
+    const told = iteration === 0 ? null : runs.map((run) => next(run[iteration - 1] as Steps));
+    const differences = told?.map((deltas, at) => (here[at] as Steps).accuracy - accuracyOf({ states, deltas })) ?? [];
     const sounds = here.flatMap(({ sound }) => sound ?? []);
     return {
       iteration,
@@ -82,8 +83,8 @@ export function heldAgainst(
       deltas: (here[0] as Steps).deltas.map((_, step) => mean(here.map(({ deltas }) => deltas[step] as number))),
       accuracy: mean(here.map(({ accuracy }) => accuracy)),
       sound: sounds.length === 0 ? null : mean(sounds),
-      ofSteps: mean(here.map(({ deltas }) => accuracyOf({ states, deltas }))),
-      foretold: told && mean(told),
+      ofSteps: come(here.map(({ deltas }) => deltas)),
+      foretold: told && come(told),
       off: told && mean(differences),
       interval: intervalOf(differences),
     };
