@@ -113,7 +113,11 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     .action((recipe: string, others: string[], options: StudyOptions) =>
       act(async (context) => (await import('./study.ts')).study(context, recipe, others, options)),
     );
-  verb('theory', "RL-STaR's recursion beside a tabular loop on the same chains of states; nothing is trained")
+  verb(
+    'theory',
+    "RL-STaR's recursion beside a tabular loop on the same chains of states, or beside runs on task chains",
+  )
+    .argument('[runs...]', 'ids of runs that sampled; without any a tabular loop of these options is made')
     .option('--states <n>', 'M', integer(2), 8)
     .option('--deltas <d,d,…>', 'advantage over chance of each step', numberList, [0.2, 0.2, 0.2])
     .option('--iterations <n>', 'of sampling, filtering and refitting', integer(0), 6)
@@ -121,7 +125,13 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     .option('--seeds <n>', 'so many', integer(1), 10)
     .option('--false-accepts <share>', 'of chains with a wrong end; 1 = no filter', decimal, 0)
     .option('--temperature <t>', 'of sampling', decimal, 1)
-    .action((options: TheoryOptions) => act(async (context) => (await import('./theory.ts')).theory(context, options)));
+    .action((runs: string[], options: TheoryOptions) =>
+      act(async (context) =>
+        runs.length > 0
+          ? (await import('./theory-runs.ts')).theoryOfRuns(context, runs)
+          : (await import('./theory.ts')).theory(context, options),
+      ),
+    );
   verb('up', 'server, UI and worker in the foreground').action(() =>
     act(async (context) => (await import('./up.ts')).up(context)),
   );

@@ -10,7 +10,7 @@ import { ArtifactRef, Digest } from './artifact.ts';
 
 /**
  * A decoder-only transformer. Where an optional field is absent: RMSNorm before each block, rotary positions over the whole
- * head, no biases (Llama). The fields cover GPT-2, GPT-J, Llama, Mistral, Qwen2 and Qwen3.
+ * head, no biases, no window (Llama). The fields cover GPT-2, GPT-J, Llama, Mistral, Qwen2 and Qwen3.
  */
 export const DecoderConfig = z.strictObject({
   vocabSize: z.int().min(2),
@@ -39,6 +39,8 @@ export const DecoderConfig = z.strictObject({
   rotaryWidth: z.int().min(2).optional(),
   /** `neighbours`: dimensions 2i and 2i+1 turn together (GPT-J). Absent: i and i + half (Llama). */
   rotaryPairs: z.literal('neighbours').optional(),
+  /** Tokens that a token reads, itself one of them; absent: all up to itself. */
+  window: z.int().min(1).optional(),
   /** Attention and feed-forward read one normed input and are added together (GPT-J). */
   parallel: z.literal(true).optional(),
   /** Projections that have a bias. */

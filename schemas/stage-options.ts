@@ -20,13 +20,15 @@ export type EvaluationPrompt = z.infer<typeof EvaluationPrompt>;
 /** Whether a prompt of this form is a message of a chat. */
 export const isChat = (prompt: EvaluationPrompt | undefined): boolean => prompt?.startsWith('chat') === true;
 
+/** 0 = greedy. */
+export const temperature = z.number().min(0).max(10);
+
 export const samplingOptions = {
   /** Absent = `shots`. What is trained on carries the prompt that `fine-tune` names, whatever it was sampled with. */
   prompt: SamplingPrompt.optional(),
   /** Completions per problem. */
   samples: z.int().min(1).max(4096).default(1),
-  /** 0 = greedy. */
-  temperature: z.number().min(0).max(10).default(0),
+  temperature: temperature.default(0),
   /** Nucleus sampling; 1 = off. */
   topP: z.number().gt(0).max(1).default(1),
 };

@@ -9,7 +9,7 @@ import type { Comparison } from './comparison.ts';
 import type { RunContext } from './run-context.ts';
 import { EvaluationPrompt, hardOptions, hintOptions, keptOptions, pairOptions } from './stage-options.ts';
 import { preferenceOptions, rankOptions, rewardModelOptions, rewardOptions } from './stage-options.ts';
-import { roundOptions, trainingOptions } from './stage-options.ts';
+import { roundOptions, temperature, trainingOptions } from './stage-options.ts';
 import { toolOptions } from './tools.ts';
 import type { FreshModel, PretrainedModel, ScoreShard, Slice } from './port-values.ts';
 import type { PortType } from './ports.ts';
@@ -218,6 +218,8 @@ export const STAGES = {
     options: z.strictObject({
       /** Absent = `shots`. */
       prompt: EvaluationPrompt.optional(),
+      /** Absent = 0, greedy. */
+      temperature: temperature.optional(),
       /** Any number: the same evaluation, sampled anew instead of answered by the memo. */
       again: z.int().nonnegative().optional(),
       ...toolOptions,

@@ -20,7 +20,7 @@ export interface Stratum {
   at(index: number): Problem;
 }
 
-/** A problem with a rationale that is known to be right: what the base learns the form from. */
+/** A problem with a rationale that is known to be right (but see `seedsErr`): what the base learns the form from. */
 export interface SeedTriple {
   problem: Problem;
   rationale: string;
@@ -47,6 +47,8 @@ export interface Task<P = any> {
   heldOut(split: 'dev' | 'test', parameters: P): Problem[];
   /** Seed triples, all of the train split. */
   seeds(parameters: P, seed: string): SeedTriple[];
+  /** The seeds' teacher errs on purpose, so that some rationales are wrong; absent = all are right and sound. */
+  seedsErr?: true;
   prompt: {
     free(problem: Problem): string;
     hinted(problem: Problem): string;

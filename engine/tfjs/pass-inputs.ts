@@ -56,7 +56,10 @@ export function makeTables(config: DecoderConfig, length: number) {
     }
   }
   const mask = new Float32Array(length * length);
-  for (let t = 0; t < length; t++) mask.fill(-1e9, t * length + t + 1, (t + 1) * length);
+  for (let t = 0; t < length; t++) {
+    mask.fill(-1e9, t * length + t + 1, (t + 1) * length);
+    if (config.window !== undefined) mask.fill(-1e9, t * length, t * length + Math.max(0, t + 1 - config.window));
+  }
   return {
     rotations: { values: rotations, shape: [4, (length * width) / 2, 2] },
     mask: { values: mask, shape: [1, length, length] },

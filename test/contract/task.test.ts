@@ -154,9 +154,15 @@ describe.each(taskIds())('task %s', (id) => {
     }
   });
 
-  it('has seeds that are right and sound, each problem once', async () => {
+  it('has seeds that are right and sound, each problem once; or says that they err, and some do and some do not', async () => {
     const seeds = task.seeds(parameters, '01');
     expect(new Set(seeds.map((triple) => triple.problem.id)).size).toBe(seeds.length);
+    if (task.seedsErr) {
+      const judged = seeds.map(({ problem, rationale }) => task.checkSteps!(problem, rationale).sound);
+      expect(new Set(judged)).toEqual(new Set([true, false]));
+      for (const { rationale } of seeds) expect(task.parse(rationale)).not.toBeNull();
+      return;
+    }
     for (const { problem, rationale } of seeds) {
       expect(await judge(problem, rationale)).toEqual({ verdict: 'correct' });
       if (task.checkSteps) expect(task.checkSteps(problem, rationale).sound).toBe(true);
