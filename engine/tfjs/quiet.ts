@@ -11,8 +11,15 @@
  * advantage A = max(0, reward − the mean over the thoughts of the same position), held fixed (REINFORCE, Williams 1992). Source:
  * Zelikman et al., arXiv:2403.09629 §4.4, and the released code for the halves and the positive part.
  */
+import { EngineError } from '../engine.ts';
+import type { TrainRequest } from '../engine.ts';
 import type { Batch, TokenRow } from './batches.ts';
 import type { Kernels } from './kernels.ts';
+import { initialTensors } from './layout.ts';
+import { pick } from './pick.ts';
+import { openForm } from './prompt-form.ts';
+import { uniform } from './rng.ts';
+import type { Checkpoint } from './safetensors.ts';
 import type { QuietInputs } from './quiet-pass.ts';
 import { indexOf, lengthOf, thoughtsOf } from './quiet-streams.ts';
 
@@ -40,6 +47,8 @@ export interface ThinkingBatch extends Batch {
   /** Rows of thoughts begin there in `targets`: those of one thought follow one another. */
   firstTarget: number;
 }
+
+export const isThinking = (batch: Batch): batch is ThinkingBatch => batch.thinking !== undefined && 'asked' in batch;
 
 /** As `assemble`, each row `passes` times, with a stream behind each position from the first that predicts something. */
 export function assembleThinking(
@@ -155,4 +164,45 @@ export function quietLoss<V>(
   const loss = k.sum(k.reshape(k.mul(weights, k.reshape(costs, [-1, 1])), [-1]), 0);
   k.free(thought);
   return { loss, weights };
+}
+
+/** Counter that keeps thoughts apart from every other use of the same seed. */
+const THOUGHTS = 6;
+
+/** Draws a thought's token in training, at temperature 1: a pure function of seed, step, batch and place. */
+export const drawn =
+  (seed: string, step: number, batch: number) =>
+  (logits: Float32Array, thought: number, token: number): number =>
+    pick(logits, { temperature: 1, topP: 1 }, uniform(seed, THOUGHTS, step, batch, thought, token));
+
+/**
+ * The model with thoughts: as it was, where it had none, for its mixing head gives them no weight.
+ * @throws EngineError CheckpointInvalid where it has others, or the marker is no single token.
+ */
+export function withThoughts(
+  model: Checkpoint,
+  { tokens, pause, marker }: NonNullable<TrainRequest['quiet']>,
+  seed: string,
+): Checkpoint {
+  const quiet = { tokens, ...(pause && { pause }) };
+  const { config } = model;
+  if (config.quiet) {
+    if (config.quiet.tokens === tokens && config.quiet.pause === pause) return model;
+    const has = `${config.quiet.tokens} tokens${config.quiet.pause ? ' of pause' : ''}`;
+    throw new EngineError(
+      'CheckpointInvalid',
+      `the model has thoughts of ${has}; ask for the same, or start from $base`,
+    );
+  }
+  const thinking = { ...config, quiet };
+  const made = [...initialTensors(thinking, seed)].filter(([name]) => name.startsWith('quiet.'));
+  if (marker !== undefined) {
+    const ids = openForm(model.tokenizer).encode(marker);
+    if (ids.length !== 1)
+      throw new EngineError('CheckpointInvalid', `the marker "${marker}" has ${ids.length} tokens; give a text of one`);
+    const [from, d] = [ids[0]! * config.dModel, config.dModel];
+    const embedding = model.tensors.get('model.embed_tokens.weight')!.data.subarray(from, from + d);
+    for (const [name, { data }] of made) if (/start|end/.test(name)) data.set(embedding);
+  }
+  return { ...model, config: thinking, tensors: new Map([...model.tensors, ...made]) };
 }
