@@ -26,7 +26,8 @@ async function rowsOf(run: string): Promise<Map<string, LossRow>> {
   const { iterations } = RunDocument.parse(await store.getName(`runs/${run}`));
   const losses = iterations.at(-1)?.losses;
   if (!losses) throw new Error(`${run} has no losses in its last iteration; its recipe needs a stage perplexity`);
-  const rows = await readRows(store, { shards: losses.rows, from: 0, to: 1e9 }, LossRow);
+  const to = losses.rows.reduce((sum, shard) => sum + (shard.rows ?? 0), 0);
+  const rows = await readRows(store, { shards: losses.rows, from: 0, to }, LossRow);
   return new Map(rows.map((row) => [row.problem, row]));
 }
 
@@ -50,7 +51,7 @@ const mean = (list: number[]) => list.reduce((sum, one) => sum + one, 0) / list.
 const nats = (cost: number) => cost.toFixed(4);
 
 /** By seed and stratum, problem by problem. */
-const valuesOf = (kind: string, valueOf: (seed: (typeof seeds)[number], problem: string) => number | null) =>
+const valuesOf = (valueOf: (seed: (typeof seeds)[number], problem: string) => number | null) =>
   seeds.map((seed) => {
     const strata = new Map<string, number[]>();
     for (const [problem, { stratum }] of seed.quiet) {
@@ -59,8 +60,7 @@ const valuesOf = (kind: string, valueOf: (seed: (typeof seeds)[number], problem:
     }
     return [...strata.values()];
   });
-const cost = (kind: string, [arm, column]: Which) =>
-  valuesOf(kind, (seed, id) => costOf(seed[arm].get(id)!, kind, column));
+const cost = (kind: string, [arm, column]: Which) => valuesOf((seed, id) => costOf(seed[arm].get(id)!, kind, column));
 
 const COLUMNS: Record<string, Which> = {
   'quiet, behind thoughts': ['quiet', 'thinking'],
@@ -85,7 +85,7 @@ const DIFFERENCES: [string, Which, Which][] = [
 for (const kind of kinds)
   for (const [name, one, other] of DIFFERENCES) {
     const found = pooled(
-      valuesOf(kind, (seed, id) => {
+      valuesOf((seed, id) => {
         const [a, b] = [costOf(seed[one[0]].get(id)!, kind, one[1]), costOf(seed[other[0]].get(id)!, kind, other[1])];
         return a === null || b === null ? null : a - b;
       }),
