@@ -11,6 +11,7 @@ import type { CarriedRows, Rows, ScoreShard, Tally } from '../schemas/port-value
 import type { Dependencies } from './dependencies.ts';
 import { rethrow } from './failures.ts';
 import { addTallies } from './judge.ts';
+import { lossesIn } from './perplexity.ts';
 import { rankingIn } from './rank.ts';
 import type { Written } from './ledger.ts';
 
@@ -23,6 +24,8 @@ export interface SealInput extends CarriedRows {
   examples: Rows[];
   /** Candidates of held-out problems. */
   ranked?: Rows | undefined;
+  /** Costs of held-out text. */
+  losses?: Rows | undefined;
   scores: ScoreShard[];
   model: Model;
   seconds: Record<string, number>;
@@ -110,6 +113,7 @@ export const seal =
         examples: input.examples.flatMap((one) => one.shards),
         ...carriedIn(input),
         ...(input.ranked && { ranking: await rankingIn(deps.store, input.ranked) }),
+        ...(input.losses && { losses: await lossesIn(deps.store, input.losses) }),
         ...(calls && { calls }),
         ...(stepCounts && { stepCounts }),
         tokens: input.tokens,

@@ -10,6 +10,7 @@ import expertIteration from './expert-iteration.ts';
 import fewShotCot from './few-shot-cot.ts';
 import fewShotDirect from './few-shot-direct.ts';
 import refit from './refit.ts';
+import quietStar from './quiet-star.ts';
 import restEm from './rest-em.ts';
 import rft from './rft.ts';
 import rlStar from './rl-star.ts';
@@ -28,6 +29,7 @@ const shipped = [star, starWithoutHints, starSampled, starSql, starPaper, rft, r
   vStarReward,
   rlStar,
   refit,
+  quietStar,
   start,
   startWithoutTools,
   adaStar,

@@ -56,6 +56,11 @@ export const DecoderConfig = z.strictObject({
   qkNorm: z.literal(true).optional(),
   /** A linear head of one output, `score.weight` [1, dModel] without a bias, over a text's last token: the model is a reward model. */
   rewardHead: z.literal(true).optional(),
+  /**
+   * Quiet-STaR (arXiv:2403.09629): before each token a thought of so many tokens, between a start and an end that are learnt, and
+   * a head that mixes what is said behind it with the model as it is. `pause`: the start stands in the place of each token of it.
+   */
+  quiet: z.strictObject({ tokens: z.int().min(1).max(64), pause: z.literal(true).optional() }).optional(),
 });
 export type DecoderConfig = z.infer<typeof DecoderConfig>;
 

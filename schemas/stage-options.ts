@@ -132,3 +132,21 @@ export const rankOptions = {
   samples: samplingOptions.samples.default(16),
   temperature: samplingOptions.temperature.default(0.7),
 };
+
+const { adapter: _, ...wholeDescent } = descentOptions;
+/** As a fine-tune's, of text with thoughts (Quiet-STaR, arXiv:2403.09629). */
+export const thinkOptions = {
+  ...wholeDescent,
+  /** `pause`: as many tokens, all alike, in the place of thoughts. `none`: the text alone is learnt, for as many steps. */
+  thoughts: z.enum(['sampled', 'pause', 'none']).default('sampled'),
+  /** Of a thought, without its start and end. */
+  tokens: z.int().min(1).max(64).default(4),
+  /** Tokens behind a thought that it is judged by. */
+  ahead: z.int().min(1).max(16).default(2),
+  /** Thoughts at each position, which are held against each other. */
+  passes: z.int().min(1).max(16).default(2),
+  /** Weight of what thoughts learn beside what text does. */
+  policy: z.number().nonnegative().max(1e6).default(1),
+  /** A text of one token whose embedding start and end of thoughts have at first; absent = drawn. */
+  marker: z.string().min(1).optional(),
+};

@@ -10,6 +10,7 @@ import type { RunContext } from './run-context.ts';
 import { EvaluationPrompt, hardOptions, hintOptions, keptOptions, pairOptions } from './stage-options.ts';
 import { preferenceOptions, rankOptions, rewardModelOptions, rewardOptions } from './stage-options.ts';
 import { roundOptions, temperature, trainingOptions } from './stage-options.ts';
+import { TEXT_STAGES } from './text-stages.ts';
 import { toolOptions } from './tools.ts';
 import type { FreshModel, PretrainedModel, ScoreShard, Slice } from './port-values.ts';
 import type { PortType } from './ports.ts';
@@ -199,6 +200,7 @@ export const STAGES = {
     queue: 'train',
     options: z.strictObject(rewardModelOptions),
   },
+  ...TEXT_STAGES,
   rank: {
     version: 1,
     inputs: { model: { type: 'model' }, verifier: { type: 'model' }, test: { type: 'test' } },

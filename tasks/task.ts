@@ -64,6 +64,8 @@ export interface Task<P = any> {
   };
   /** Texts with which a model goes on to a question of its own: sampling may end there, and `parse` reads no further. */
   stop?: string[];
+  /** The gold completion in parts, each of a kind that losses are reported by: for text that is learnt as it stands. */
+  parts?(problem: Problem): { text: string; kind: string }[];
   /** The completion a perfect model would give; the contract suite holds that it is accepted. */
   goldCompletion(problem: Problem): string;
   /** Reads the answer out of a completion; null = none. Some answers can be read only by who knows the options. */
