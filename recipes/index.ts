@@ -9,6 +9,7 @@ import directFineTune from './direct-fine-tune.ts';
 import expertIteration from './expert-iteration.ts';
 import fewShotCot from './few-shot-cot.ts';
 import fewShotDirect from './few-shot-direct.ts';
+import leanStar from './lean-star.ts';
 import restEm from './rest-em.ts';
 import rft from './rft.ts';
 import rlStar from './rl-star.ts';
@@ -29,6 +30,7 @@ const shipped = [star, starWithoutHints, starSampled, starSql, starPaper, rft, r
   start,
   startWithoutTools,
   adaStar,
+  leanStar,
   seedsOnly,
   fewShotDirect,
   fewShotCot,

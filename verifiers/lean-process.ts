@@ -29,8 +29,9 @@ const run = promisify(execFile);
 /** Enters the digest of every task that is judged by it. Lean 3 ended with this one; of Lean 4, the first with `--json`. */
 export const LEAN_VERSIONS = { 3: '3.51.1', 4: 'at least 4.9.0' } as const;
 export const LEAN_LIMITS = {
-  /** Thousands of allocations, of each declaration. */
+  /** Thousands of allocations: of one file where a process is begun for it, and of all that a warm one reads (Lean adds them up). */
   allocations: 2_000,
+  warmAllocations: 100_000,
   memoryMb: 384,
   /** Of the whole process, which is begun anew long before. */
   processorSeconds: 600,
@@ -95,8 +96,8 @@ export async function findLean(major: LeanMajor): Promise<{ program: string; ver
 }
 
 export interface Lean {
-  /** Messages of one file, in an environment of its own. @throws LeanUnavailable: LeanHangs, LeanCrashed. */
-  check(text: string, options: { timeoutMs: number }): Promise<LeanMessage[]>;
+  /** Messages of one file, in an environment of its own; `alone`: in a process begun for it, within its own limits. @throws LeanUnavailable: LeanHangs, LeanCrashed. */
+  check(text: string, options: { timeoutMs: number; alone?: boolean }): Promise<LeanMessage[]>;
   /** Of the process, while there is one. */
   pid(): number | undefined;
   close(): void;
@@ -130,9 +131,9 @@ async function wallsOf(): Promise<string[]> {
 export async function openLean(major: LeanMajor): Promise<Lean> {
   const { program } = await findLean(major);
   const before = await (walls ??= wallsOf());
-  const { allocations, memoryMb } = LEAN_LIMITS;
-  const limits = [`-T${allocations}`, `-M${memoryMb}`];
-  const start = (args: string[]) => {
+  const { allocations, warmAllocations, memoryMb } = LEAN_LIMITS;
+  const start = (args: string[], warm = false) => {
+    const limits = [`-T${warm ? warmAllocations : allocations}`, `-M${memoryMb}`];
     const [first = '', ...rest] = [...before, program, ...args, ...limits];
     const child = spawn(first, rest, { stdio: 'pipe', env: {}, cwd: path.parse(program).root });
     child.on('error', () => undefined);
@@ -144,7 +145,7 @@ export async function openLean(major: LeanMajor): Promise<Lean> {
   };
   // Without threads of its own it answers when it is done, and not by a timer.
   return major === 3
-    ? new Server(() => start(['--server', '-j0']))
+    ? new Server((warm) => start(['--server', '-j0'], warm))
     : new OneShot(() => start(['--json', '--stdin', '-j1']));
 }
 
@@ -167,11 +168,11 @@ class Server implements Lean {
   /** Never that of an earlier file, nor of an earlier process. */
   #number = 0;
 
-  constructor(private readonly start: () => ChildProcessWithoutNullStreams) {}
+  constructor(private readonly start: (warm: boolean) => ChildProcessWithoutNullStreams) {}
 
-  async check(text: string, { timeoutMs }: { timeoutMs: number }): Promise<LeanMessage[]> {
-    if (this.#files >= LEAN_LIMITS.files) this.close();
-    const child = (this.#child ??= this.#begin());
+  async check(text: string, { timeoutMs, alone = false }: Parameters<Lean['check']>[1]): Promise<LeanMessage[]> {
+    if (alone || this.#files >= LEAN_LIMITS.files) this.close();
+    const child = (this.#child ??= this.#begin(!alone));
     this.#files++;
     const id = ++this.#number;
     let messages: LeanMessage[] = [];
@@ -196,6 +197,7 @@ class Server implements Lean {
         };
         child.stdin.write(`${JSON.stringify({ seq_num: id, command: 'sync', file_name: 'f.lean', content: text })}\n`);
       });
+      if (alone) this.close();
       return messages;
     } catch (error) {
       this.close();
@@ -203,8 +205,8 @@ class Server implements Lean {
     }
   }
 
-  #begin(): ChildProcessWithoutNullStreams {
-    const child = this.start();
+  #begin(warm: boolean): ChildProcessWithoutNullStreams {
+    const child = this.start(warm);
     this.#stderr = '';
     this.#files = 0;
     child.stderr.on('data', (bytes: Buffer) => (this.#stderr = (this.#stderr + bytes.toString()).slice(-2_000)));

@@ -26,7 +26,9 @@ export interface ProofSubmission {
   timeoutMs?: number;
 }
 
-const WITHIN_MS = 8_000;
+const WITHIN_MS = 7_000;
+/** Longer than that in a warm process: the proof is asked of a fresh one, whose limits are counted for it alone. */
+const WARM_MS = 2_500;
 /** Memory that was used up stays so in a warm process, and a limit that ends a proof ends the reading of the file. */
 const TROUBLE = /excessive memory consumption|deep recursion|stack overflow|out of memory|\(deterministic\) timeout/i;
 
@@ -52,22 +54,23 @@ export async function judgeLean({
 async function judge(statement: Statement, proof: string, major: LeanMajor, timeoutMs: number): Promise<Judgement> {
   const lean = await opened(major);
   let crash: LeanUnavailable | undefined;
-  for (let attempt = 0; attempt < 2; attempt++) {
+  for (const alone of [false, true]) {
     const file = leanFile(statement, proof, major, ++sentinel);
     let messages: LeanMessage[];
-    const fresh = lean.pid() === undefined;
+    // To start takes long on a busy machine, and is no sign of the proof's.
+    const within = alone || lean.pid() === undefined ? timeoutMs : Math.min(timeoutMs, WARM_MS);
     try {
-      messages = await lean.check(file.text, { timeoutMs });
+      messages = await lean.check(file.text, { timeoutMs: within, alone });
     } catch (error) {
-      if (!(error instanceof LeanUnavailable) || error.code !== 'LeanCrashed') throw error;
+      if (!(error instanceof LeanUnavailable) || (alone && error.code === 'LeanHangs')) throw error;
       crash = error;
       continue;
     }
     const trouble = messages.find(({ text }) => TROUBLE.test(text));
     if (trouble === undefined && isWhole(messages, file, sentinel)) return readMessages(messages, file);
     lean.close();
-    // A fresh process that runs out of memory does so by this proof.
-    if (fresh && trouble) return incorrect(`it takes too much: ${trouble.text.split('\n')[0]!.slice(0, 120)}`);
+    // A process that was begun for this proof runs out by this proof.
+    if (alone && trouble) return incorrect(`it takes too much: ${trouble.text.split('\n')[0]!.slice(0, 120)}`);
     crash = new LeanUnavailable('LeanCrashed', 'Lean did not read the file to its end', 'it is tried again');
   }
   throw crash!;
