@@ -46,6 +46,8 @@ const BASE_STEPS = { first: 400, growth: 1, add: 0 };
 const STEPS = { first: 500, growth: 1.2, add: 0 };
 const RUN = { iterations: 3, shardSize: 200, draw: 800 };
 const MOST_NEW_TOKENS = 110;
+/** Lean may have to be started, on a machine that does much else. */
+const ROW_MS = 30_000;
 
 const Parameters = z.strictObject({
   /** What stands in front of each tactic of the seeds. */
@@ -127,6 +129,7 @@ const lean: Task<LeanParameters> = {
     base: { ...TRAINING, hintedSeeds: HINTED_SEEDS, steps: BASE_STEPS },
     stages: {
       draw: { count: RUN.draw },
+      verify: { timeoutMs: ROW_MS },
       'fine-tune': { ...TRAINING, hintedSeeds: HINTED_SEEDS, steps: STEPS },
     },
   }),

@@ -22,13 +22,13 @@ export interface ProofSubmission {
   /** null: the completion holds none. */
   proof: string | null;
   lean?: LeanMajor;
-  /** Below a row's own limit, so that the cause can be told. */
+  /** Below the limit that the task gives a row, so that the cause can be told. */
   timeoutMs?: number;
 }
 
-const WITHIN_MS = 7_000;
+const WITHIN_MS = 25_000;
 /** Longer than that in a warm process: the proof is asked of a fresh one, whose limits are counted for it alone. */
-const WARM_MS = 2_500;
+const WARM_MS = 5_000;
 /** Memory that was used up stays so in a warm process, and a limit that ends a proof ends the reading of the file. */
 const TROUBLE = /excessive memory consumption|deep recursion|stack overflow|out of memory|\(deterministic\) timeout/i;
 
