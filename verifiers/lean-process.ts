@@ -149,7 +149,7 @@ export async function openLean(major: LeanMajor): Promise<Lean> {
     : new OneShot(() => start(['--json', '--stdin', '-j1']));
 }
 
-const RETRIED = 'it is tried again; startrail doctor says whether Lean runs here';
+const RETRIED = 'it is tried again; see docs/howto/lean.md if it goes on';
 const hangs = (ms: number) => new LeanUnavailable('LeanHangs', `Lean gave no answer within ${ms} ms`, RETRIED);
 const crashed = (how: string) => new LeanUnavailable('LeanCrashed', `Lean's process ended (${how})`, RETRIED);
 
