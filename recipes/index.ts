@@ -11,6 +11,7 @@ import fewShotCot from './few-shot-cot.ts';
 import fewShotDirect from './few-shot-direct.ts';
 import refit from './refit.ts';
 import quietStar from './quiet-star.ts';
+import leanStar from './lean-star.ts';
 import restEm from './rest-em.ts';
 import rft from './rft.ts';
 import rlStar from './rl-star.ts';
@@ -33,6 +34,7 @@ const shipped = [star, starWithoutHints, starSampled, starSql, starPaper, rft, r
   start,
   startWithoutTools,
   adaStar,
+  leanStar,
   seedsOnly,
   fewShotDirect,
   fewShotCot,
