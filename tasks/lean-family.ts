@@ -233,8 +233,8 @@ function induction(index: number, kind: 'nat' | 'list'): Theorem {
 }
 
 export const FAMILIES: Record<string, { size: number; at: (index: number) => Theorem }> = {
-  easy: { size: 60_000, at: (index) => logic(index, true) },
-  logic: { size: 200_000, at: (index) => logic(index, false) },
+  easy: { size: 6_000, at: (index) => logic(index, true) },
+  logic: { size: 12_000, at: (index) => logic(index, false) },
   rewrite: { size: 20_000, at: rewrite },
   nat: { size: 4_000, at: (index) => induction(index, 'nat') },
   list: { size: 4_000, at: (index) => induction(index, 'list') },

@@ -32,7 +32,7 @@ import type { SeedTriple, Stratum, Task } from './task.ts';
 const HELD_OUT = { dev: 40, test: 120 };
 /** Of each stratum: few, so that the base proves some and not most of what it has not seen. */
 const SEEDS = 60;
-const MODEL = { dModel: 96, layers: 4, heads: 3, dFF: 384, activation: 'relu', context: 208 } as const;
+const MODEL = { dModel: 96, layers: 4, heads: 3, dFF: 384, activation: 'relu', context: 256 } as const;
 const TRAINING = {
   learningRate: 2e-3,
   beta2: 0.98,
@@ -45,7 +45,7 @@ const HINTED_SEEDS = 0.4;
 const BASE_STEPS = { first: 400, growth: 1, add: 0 };
 const STEPS = { first: 500, growth: 1.2, add: 0 };
 const RUN = { iterations: 3, shardSize: 200, draw: 800 };
-const MOST_NEW_TOKENS = 110;
+const MOST_NEW_TOKENS = 136;
 /** Lean may have to be started, on a machine that does much else. */
 const ROW_MS = 30_000;
 
