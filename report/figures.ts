@@ -70,10 +70,11 @@ function bestIndex(document: RunDocument, records: IterationRecord[]): number | 
 
 /** All figures of a run, in the order they are shown. The same document ⇒ the same bytes. */
 export function figuresOf(document: RunDocument): Figure[] {
-  return [accuracy(document), ledger(document), sound(document), speed(document), time(document)];
+  return [accuracyFigure(document), ledger(document), sound(document), speed(document), time(document)];
 }
 
-function accuracy(document: RunDocument): Figure {
+/** Test accuracy by stratum over iterations, with intervals. */
+export function accuracyFigure(document: RunDocument): Figure {
   const records = document.iterations;
   const name = strataName(document);
   const strata = strataOf(document);
