@@ -3,6 +3,11 @@
  *
  *   GET  /                                    runs
  *   GET  /runs/<run>[?iteration=n]            one run
+ *   GET  /runs/<run>/rationales[?…]           its rationales, filtered and paged (filter.ts)
+ *   GET  /runs/<run>/weights                  its models, one from the other
+ *   GET  /runs/<run>/iterations/<n>/weights   a model back to its rows
+ *   GET  /runs/<run>/iterations/<n>/rows/<i>  a row back to prompt, seed and model
+ *   GET  /compare[?a=…&b=…]                   two runs, or recipes as recipe:<id>
  *   GET  /events?topic=…                      its changes, as server-sent events
  *   GET  /assets/<name>                       scripts, style, icon
  *   POST /runs/<run>/<action>                 pause, resume, stop, retry, abandon, fork; with the token
@@ -16,7 +21,13 @@ import { ACTIONS } from './installation.ts';
 import type { Action, Installation } from './installation.ts';
 import { shell } from './layout.ts';
 import type { Part, View } from './layout.ts';
+import { compareView } from './compare-view.ts';
+import { filterIn } from './filter.ts';
 import { createLive } from './live.ts';
+import { rationalesView, recordIn } from './rationales-view.ts';
+import { createRowArchive } from './rows.ts';
+import { rowView } from './row-view.ts';
+import { chainView, weightsView } from './weights-view.ts';
 import { notFound, Refused } from './refusal.ts';
 import { runsParts, runsView } from './runs-view.ts';
 import { runParts, runView } from './run-view.ts';
@@ -50,9 +61,10 @@ export function numberIn(query: URLSearchParams, name: string): number | undefin
 }
 
 export function createRoutes(options: Installation & { token?: string | undefined; everyMs?: number }) {
-  const { store, look, act, log } = options;
+  const { store, look, act, log, task } = options;
   const writable = options.token !== undefined;
   const archive = createArchive(store);
+  const rows = createRowArchive(store);
   const assets = loadAssets();
   const live = createLive(options.everyMs ?? 1_000, (error) => {
     log({ level: 'warn', code: 'LookFailed', message: error instanceof Error ? error.message : String(error) });
@@ -74,8 +86,25 @@ export function createRoutes(options: Installation & { token?: string | undefine
     return async () => runParts(await shownRun(id, n));
   }
 
+  async function runPage(id: string, rest: string[], query: URLSearchParams): Promise<View> {
+    if (rest.length === 0) {
+      const shown = await shownRun(id, numberIn(query, 'iteration'));
+      return runView(shown, runParts(shown));
+    }
+    const document = await archive.run(id);
+    const [what, n = '', which, at = ''] = rest;
+    if (what === 'rationales' && rest.length === 1) return rationalesView(rows, document, filterIn(query));
+    if (what === 'weights' && rest.length === 1) return chainView(document);
+    const record = /^\d{1,9}$/.test(n) ? recordIn(document, Number(n)) : undefined;
+    if (what === 'iterations' && record && which === 'weights' && rest.length === 3)
+      return weightsView(rows, document, record, { page: numberIn(query, 'page'), row: numberIn(query, 'row') });
+    if (what === 'iterations' && record && which === 'rows' && rest.length === 4 && /^\d{1,9}$/.test(at))
+      return rowView(rows, document, record, Number(at), task(document.task));
+    throw notFound('there is no such page');
+  }
+
   async function get({ path, query, head }: Asked, response: ServerResponse): Promise<Answer | 'taken'> {
-    const [first, second, third] = path;
+    const [first, second, ...rest] = path;
     if (first === undefined) return html(runsView(await runsParts(archive)));
     if (first === 'assets' && path.length === 2) {
       const found = assets.get(second ?? '');
@@ -89,10 +118,9 @@ export function createRoutes(options: Installation & { token?: string | undefine
       live.listen(topic, parts, response);
       return 'taken';
     }
-    if (first === 'runs' && second !== undefined && third === undefined) {
-      const shown = await shownRun(second, numberIn(query, 'iteration'));
-      return html(runView(shown, runParts(shown)));
-    }
+    if (first === 'compare' && path.length === 1)
+      return html(await compareView(archive, options, { a: query.get('a'), b: query.get('b') }));
+    if (first === 'runs' && second !== undefined) return html(await runPage(second, rest, query));
     throw notFound('there is no such page');
   }
 

@@ -34,6 +34,7 @@ form.filter{display:flex;flex-wrap:wrap;gap:10px;align-items:end;margin:14px 0}f
 [data-item]:focus{outline:3px solid var(--blue);outline-offset:2px}
 tr[data-item]:focus-within{background:var(--soft)}
 .card h2,.card h3{font-size:1rem;margin:0;overflow-wrap:anywhere}
+.card.asked{border-color:var(--blue);box-shadow:0 0 0 2px var(--blue)}h1 small{font-size:.6em;font-weight:400}
 .two{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:20px}.two section{margin:0}
 pre.said{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--page);border:1px solid var(--line);border-radius:8px;padding:8px 12px;max-height:22rem;overflow:auto;margin:6px 0 0}
 ul.chain{list-style:none;padding:0;margin:12px 0 0}ul.chain li{border-left:3px solid var(--blue);padding:2px 0 12px 14px}

@@ -50,7 +50,8 @@ const WIDE = [1060, 380] as const;
 const NARROW = [350, 270] as const;
 
 type Draw = (narrow: boolean) => EChartsCoreOption;
-function both(id: string, draw: Draw, tip: Tip): Figure['svg'] {
+/** Wide, and for a phone. */
+export function both(id: string, draw: Draw, tip: Tip): Figure['svg'] {
   return {
     wide: drawn(id, draw(false), ...WIDE, tip),
     narrow: drawn(`${id}-s`, draw(true), ...NARROW, tip),

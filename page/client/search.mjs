@@ -23,7 +23,7 @@ const addressOf = (form) => {
 };
 
 export function watchSearch() {
-  const form = document.querySelector('form.filter');
+  const form = document.querySelector('form.filter:not([data-plain])');
   if (form) {
     let timer;
     const soon = (ms) => {

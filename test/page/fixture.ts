@@ -4,8 +4,13 @@ import net from 'node:net';
 import type { Installation, LiveRun, LogEntry, Wish } from '../../page/installation.ts';
 import { startPage } from '../../page/server.ts';
 import type { Page } from '../../page/server.ts';
+import { exampleOf } from '../../activities/select.ts';
+import type { ArtifactRef } from '../../schemas/artifact.ts';
+import { Judged } from '../../schemas/verdict.ts';
+import { readRows, writeRows } from '../../store/rows.ts';
+import addition from '../../tasks/addition.ts';
 import { recipeById, recipeIds } from '../../recipes/index.ts';
-import type { RunDocument } from '../../schemas/run.ts';
+import type { IterationRecord, RunDocument } from '../../schemas/run.ts';
 import type { Store } from '../../store/store.ts';
 import { taskById } from '../../tasks/index.ts';
 import { runOf, temporaryStore } from '../report/fixture.ts';
@@ -27,10 +32,29 @@ export async function keepRun(store: Store, document: RunDocument): Promise<RunD
   return document;
 }
 
+/** The training rows that `select` would have made of what was accepted. */
+async function withExamples(store: Store, record: IterationRecord): Promise<IterationRecord> {
+  if (record.judged.length === 0) return record;
+  const rows = await readRows(store, { shards: record.judged, rows: sum(record.judged) }, Judged);
+  const accepted = rows.filter(({ verdict }) => verdict.verdict === 'correct');
+  return {
+    ...record,
+    examples: [
+      await writeRows(
+        store,
+        accepted.map(({ rationale }) => exampleOf(addition, rationale)),
+      ),
+    ],
+  };
+}
+const sum = (refs: ArtifactRef[]): number => refs.reduce((all, { rows }) => all + (rows ?? 0), 0);
+
 /** A store with one run of this shape. */
 export async function storeWith(shape: RunShape, more: Partial<RunDocument> = {}) {
   const { store } = await temporaryStore();
-  return { store, document: await keepRun(store, { ...(await runOf(store, shape)), ...more }) };
+  const document = await runOf(store, shape);
+  const iterations = await Promise.all(document.iterations.map((record) => withExamples(store, record)));
+  return { store, document: await keepRun(store, { ...document, iterations, ...more }) };
 }
 
 export async function openPage(

@@ -52,6 +52,11 @@ const sessionOf = (on: Bench): Session => ({
   close: async () => undefined,
 });
 
+const input = (iterations: number) => {
+  const { set, ...rest } = smallRun({ iterations });
+  return { ...rest, set: { ...set, 'heldOut.dev': 20, 'heldOut.test': 40 } };
+};
+
 describe.skipIf(executable === undefined)('the live page of a run that goes on', () => {
   const { engine, pace } = paced();
   let [on, page, browser, tab] = [] as unknown as [Bench, Page, Browser, Tab];
@@ -91,20 +96,20 @@ describe.skipIf(executable === undefined)('the live page of a run that goes on',
     await on.during(async () => {
       await tab.goto(`${page.url}/#token=${TOKEN}`);
       await shows('#runs', 'No runs yet');
-      const handle = await startRun(on, 'watched', smallRun({ iterations: 3 }));
+      const handle = await startRun(on, 'watched', input(3));
       await shows('#runs', /watched\s+running/);
       await tab.click('text=watched');
       await shows('h1', 'watched');
       let loads = 0;
       tab.on('load', () => loads++);
       await shows('#iteration', /Iteration [1-3]\s+Under way/);
-      await expect.poll(() => tab.locator('.dataflow .running').count(), { timeout: 20_000 }).toBeGreaterThan(0);
+      await expect.poll(() => tab.locator('.dataflow .stage.running').count(), { timeout: 20_000 }).toBeGreaterThan(0);
       await shows('#ledger', /Ledger of iteration 1/);
       await shows('#table', /\n2\s/);
       await handle.result();
       await shows('#head', 'done');
       await shows('#iteration', /Iteration 3\s+Sealed/);
-      expect(await tab.locator('.dataflow .done').count()).toBe(8);
+      expect(await tab.locator('.dataflow .stage.done').count()).toBe(8);
       expect(loads).toBe(0);
       const { iterations } = await documentOf(on, 'watched');
       expect(await text('#ledger')).toContain(`accepted-free ${iterations.at(-1)?.ledger.acceptedFree}`);
@@ -115,7 +120,7 @@ describe.skipIf(executable === undefined)('the live page of a run that goes on',
   test('pauses, resumes and forks it, each once it is confirmed', async () => {
     await on.during(async () => {
       pace.ms = 400;
-      const handle = await startRun(on, 'steered', smallRun({ iterations: 2 }));
+      const handle = await startRun(on, 'steered', input(2));
       await tab.goto(`${page.url}/`);
       await tab.click('text=steered');
       await shows('#head', 'running');
