@@ -115,7 +115,8 @@ async function results(store: Store, documents: RunDocument[]): Promise<Markup> 
           </tbody>
         </table>
       </div>
-      <p class="note">The best iteration was chosen on dev; differences are paired over the test problems both were asked.</p>
+      <p class="note">The best iteration was chosen on dev; differences are paired over the test problems
+        both were asked, where those rows are still there.</p>
     </section>
     <section>${figure(compareFigure(documents))}</section>`;
 }

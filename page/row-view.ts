@@ -29,7 +29,7 @@ export async function rowView(
   return {
     title: `${oneLine(problem.id, 60)} · ${document.runId}`,
     here: null,
-    main: markup`<p class="over"><a href="/runs/${document.runId}">${document.runId}</a> · <a href="/runs/${document.runId}/rationales?iteration=${record.n}">rationales of iteration ${record.n}</a></p>
+    main: markup`<p class="sub"><a href="/runs/${document.runId}">${document.runId}</a> · <a href="/runs/${document.runId}/rationales?iteration=${record.n}">rationales of iteration ${record.n}</a></p>
       <h1><code>${oneLine(problem.id, 200)}</code></h1>
       <div class="two">
         <section aria-labelledby="h-said">
@@ -98,8 +98,8 @@ function from(document: RunDocument, record: IterationRecord, { judged }: Row, t
       ${fact('stage', oneLine(origin.stages.join(' or ') || 'not known'))}
       ${fact('sample', made.sample)}
       ${fact('seed', markup`<code>${origin.seed}</code>`)}
-      ${fact('temperature', origin.temperature ?? 'not known')}
-      ${fact('top p', origin.topP ?? 'not known')}
+      ${fact('temperature', origin.temperature ?? 'by default')}
+      ${fact('top p', origin.topP ?? 'by default')}
       ${fact(
         'model',
         by

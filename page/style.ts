@@ -13,7 +13,8 @@ button:hover,.button:hover{background:var(--soft)}button.main{background:var(--b
 button:disabled{opacity:.6;cursor:default}
 nav.top button{min-height:30px;padding:2px 10px}
 .bar{display:flex;flex-wrap:wrap;gap:8px;margin:14px 0 0}
-th.left,td.left{text-align:left}
+[hidden]{display:none!important}
+th.left,td.left,tbody th{text-align:left}h1 code{font-size:inherit}dl.facts+h3{margin-top:16px}
 dialog{color:var(--ink);background:var(--surface);border:1px solid var(--line);border-radius:12px;padding:20px 24px;max-width:min(560px,92vw);width:100%}
 dialog::backdrop{background:rgb(0 0 0 / .45)}
 dialog label{display:block}dialog input[type=number],dialog textarea{display:block;width:100%;margin-top:4px}dialog textarea{font-family:ui-monospace,monospace}

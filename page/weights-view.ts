@@ -60,7 +60,7 @@ export async function weightsView(
   return {
     title: `Weights of iteration ${record.n} · ${runId}`,
     here: null,
-    main: markup`<p class="over"><a href="/runs/${runId}">${runId}</a> · <a href="/runs/${runId}/weights">all its weights</a></p>
+    main: markup`<p class="sub"><a href="/runs/${runId}">${runId}</a> · <a href="/runs/${runId}/weights">all its weights</a></p>
       <h1>Weights of iteration ${record.n}</h1>
       <section aria-labelledby="h-identity">
         <h2 id="h-identity">Identity</h2>
