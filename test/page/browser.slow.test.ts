@@ -126,49 +126,74 @@ const LONG_TASKS = `new Promise((done) => {
   setTimeout(() => done(found), 200);
 })`;
 
+interface Lag {
+  rationales: number;
+  /** Milliseconds; medians but for the first. */
+  first: number;
+  turn: number;
+  search: number;
+  longTasks: number[];
+  cards: number;
+}
+
+const median = (of: number[]) => [...of].sort((a, b) => a - b)[Math.floor(of.length / 2)] as number;
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
+}
+
+async function lagOf(browser: Browser, drawn: number): Promise<Lag> {
+  const { store } = await storeWith({ iterations: 1, strata: 5, drawn });
+  const on = await openPage(store);
+  const tab = await browser.newPage({ viewport: { width: 1240, height: 1000 } });
+  try {
+    const first = await timed(() => tab.goto(`${on.page.url}/runs/night-1/rationales`));
+    const [, all = '0'] = /of ([\d,]+) rationales/.exec(await tab.innerText('#rows')) ?? [];
+    const turns: number[] = [];
+    for (let page = 2; page <= 8; page++)
+      turns.push(
+        await timed(async () => {
+          await tab.keyboard.press('n');
+          await tab.getByText(`page ${page} of`).first().waitFor();
+        }),
+      );
+    const searches: number[] = [];
+    for (const word of ['123', 'C:1', '9+9', 'expected'])
+      searches.push(
+        await timed(async () => {
+          const before = await tab.innerText('#rows > .note');
+          await tab.fill('input[type=search]', word);
+          await expect.poll(() => tab.innerText('#rows > .note'), { interval: 10, timeout: 20_000 }).not.toBe(before);
+        }),
+      );
+    const longTasks = await tab.evaluate<number[]>(LONG_TASKS);
+    const cards = await tab.locator('.card').count();
+    const rationales = Number(all.replace(',', ''));
+    return { rationales, first, turn: median(turns), search: median(searches), longTasks, cards };
+  } finally {
+    await tab.close();
+    await on.page.close();
+  }
+}
+
 describe.skipIf(executable === undefined)('ten thousand rationales', () => {
-  test('are paged and searched without lag', { timeout: 300_000 }, async () => {
-    const { store } = await storeWith({ iterations: 1, strata: 5, drawn: 6_500 });
-    const on = await openPage(store);
+  test('turn and are searched about as fast as a few hundred', { timeout: 600_000 }, async () => {
     const browser = await openBrowser(executable as string);
     try {
-      const tab = await browser.newPage({ viewport: { width: 1240, height: 1000 } });
-      const timed = async (work: () => Promise<unknown>): Promise<number> => {
-        const began = performance.now();
-        await work();
-        return performance.now() - began;
-      };
-      const first = await timed(() => tab.goto(`${on.page.url}/runs/night-1/rationales`));
-      const [, all = '0'] = /of ([\d,]+) rationales/.exec(await tab.innerText('#rows')) ?? [];
-      expect(Number(all.replace(',', ''))).toBeGreaterThan(10_000);
-      const turns: number[] = [];
-      for (let page = 2; page <= 12; page++)
-        turns.push(
-          await timed(async () => {
-            await tab.keyboard.press('n');
-            await tab.getByText(`page ${page} of`).first().waitFor();
-          }),
+      const few = await lagOf(browser, 300);
+      const many = await lagOf(browser, 6_500);
+      for (const { rationales, first, turn, search, longTasks } of [few, many])
+        process.stdout.write(
+          `${rationales} rationales: first page ${first.toFixed(0)} ms, turning ${turn.toFixed(0)} ms, search ${search.toFixed(0)} ms (150 of them waiting for more letters), ${longTasks.length} long tasks, the longest ${Math.max(0, ...longTasks).toFixed(0)} ms\n`,
         );
-      const searches: number[] = [];
-      for (const word of ['123', 'C:1', '9+9', 'expected'])
-        searches.push(
-          await timed(async () => {
-            const before = await tab.innerText('#rows > .note');
-            await tab.fill('input[type=search]', word);
-            await expect.poll(() => tab.innerText('#rows > .note'), { interval: 10 }).not.toBe(before);
-          }),
-        );
-      const long = await tab.evaluate<number[]>(LONG_TASKS);
-      const median = (of: number[]) => [...of].sort((a, b) => a - b)[Math.floor(of.length / 2)] as number;
-      const told = `${all} rationales: first page ${first.toFixed(0)} ms, turning ${median(turns).toFixed(0)} ms, search ${median(searches).toFixed(0)} ms (150 of them waiting for more letters), ${long.length} long tasks, the longest ${Math.max(0, ...long).toFixed(0)} ms`;
-      process.stdout.write(`${told}\n`);
-      // Far above what a quiet machine shows, and far below what ten thousand cards in one page would take.
-      expect(median(turns)).toBeLessThan(500);
-      expect(median(searches)).toBeLessThan(900);
-      expect(await tab.locator('.card').count()).toBeLessThan(50);
+      expect(many.rationales).toBeGreaterThan(10_000);
+      expect(many.cards).toBeLessThanOrEqual(24);
+      // Held against few on the same machine in the same minute: what else it does slows both.
+      expect(many.turn).toBeLessThan(3 * few.turn + 100);
+      expect(many.search).toBeLessThan(3 * few.search + 100);
     } finally {
       await browser.close();
-      await on.page.close();
     }
   });
 });
