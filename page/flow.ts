@@ -7,8 +7,8 @@ import type { Markup } from '../report/untrusted.ts';
 import type { Stage } from './stages.ts';
 
 const ROW = 92;
-const BOX = { height: 66, top: 14, least: 124, gap: 20 } as const;
-const WIDE = 1_110;
+const BOX = { height: 66, top: 14, least: 112, gap: 18 } as const;
+const WIDE = 1_062;
 
 export function flow(stages: Stage[]): Markup {
   if (stages.length === 0) return markup`<p class="note">Its stages are not known yet.</p>`;
@@ -40,7 +40,7 @@ function place(stages: Stage[], width: number): Placed[] {
 
 function drawing(stages: Stage[]): Markup {
   const columns = Math.max(...stages.map(({ depth }) => depth)) + 1;
-  const column = Math.max(BOX.least + BOX.gap, Math.min(200, WIDE / columns));
+  const column = Math.max(BOX.least + BOX.gap, Math.min(200, (WIDE + BOX.gap) / columns));
   const box = column - BOX.gap;
   const placed = place(stages, column);
   const byName = new Map(placed.map((one) => [one.name, one]));
