@@ -10,7 +10,7 @@ import { noScores } from './score.ts';
 /** What the engine would have to do for this recipe and cannot. Pure. */
 export function checkEngine(
   name: string,
-  engine: Pick<Engine, 'score' | 'learns'>,
+  engine: Pick<Engine, 'score' | 'learns' | 'costs'>,
   { stages }: Recipe,
 ): FieldProblem[] {
   const cure = 'name one that trains with tfjs';
@@ -22,6 +22,10 @@ export function checkEngine(
       return says(`engine ${name} does not learn by preferences, as ${stage} asks; ${cure}`);
     if (use === 'reward-model' && !engine.learns?.includes('reward-model'))
       return says(`engine ${name} does not train reward models, as ${stage} asks; ${cure}`);
+    if (use === 'think' && options?.thoughts !== 'none' && !engine.learns?.includes('quiet'))
+      return says(`engine ${name} does not learn thoughts within text, as ${stage} asks; ${cure}`);
+    if (use === 'perplexity' && !engine.costs)
+      return says(`engine ${name} does not tell what parts of a text cost, as ${stage} asks; ${cure}`);
     const objective = options?.objective as PolicyObjective | undefined;
     if (use === 'fine-tune' && objective !== undefined && !engine.learns?.includes('policy'))
       return says(`engine ${name} does not learn by rewards (${objective}), as ${stage} asks; ${cure}`);

@@ -1,4 +1,4 @@
-/** evaluate: greedy, the un-hinted prompt in the form asked for, one shard of dev or test; counts by stratum, and the judged rows for reports. */
+/** evaluate: greedy where no temperature is asked for, the un-hinted prompt in the form asked for, one shard of dev or test; counts by stratum, and the judged rows for reports. */
 import { Problem } from '../schemas/problem.ts';
 import { Judged } from '../schemas/verdict.ts';
 import { readRows, writeRows } from '../store/rows.ts';
@@ -34,7 +34,7 @@ async function evaluateShard(shard: ShardWork<'evaluate'>) {
       tools: input.options,
       prompt: input.options.prompt,
       samples: 1,
-      temperature: 0,
+      temperature: input.options.temperature ?? 0,
       topP: 1,
     },
     await journalOf(shard),
@@ -49,7 +49,7 @@ async function evaluateShard(shard: ShardWork<'evaluate'>) {
       score: {
         split,
         judged: await writeRows(store, judged),
-        byStratum: tallyByStratum(judged, input.options.tools !== undefined),
+        byStratum: tallyByStratum(judged, { tools: input.options.tools !== undefined, task }),
       },
     },
     tokens: fresh.tokens,

@@ -16,6 +16,7 @@ import { importModel } from './import.ts';
 import { join } from './join.ts';
 import { writeLedger } from './ledger.ts';
 import { pairs } from './pairs.ts';
+import { perplexity } from './perplexity.ts';
 import { prefer } from './prefer.ts';
 import { publish } from './publish.ts';
 import { rank } from './rank.ts';
@@ -27,6 +28,7 @@ import { rewardModel } from './reward-model.ts';
 import { reward } from './reward.ts';
 import { seal } from './seal.ts';
 import { select } from './select.ts';
+import { think } from './think.ts';
 import { turns } from './turns.ts';
 import { unfiltered } from './unfiltered.ts';
 import { verify } from './verify.ts';
@@ -51,6 +53,8 @@ export function createActivities(deps: Dependencies) {
     pairs: pairs(deps),
     prefer: prefer(deps),
     'reward-model': rewardModel(deps),
+    think: think(deps),
+    perplexity: perplexity(deps),
     rank: rank(deps),
     evaluate: evaluate(deps),
   };

@@ -157,18 +157,26 @@ export function unjudgedBecause(judged: Judged[]): { unjudgedBecause?: string } 
 /** Counts of several shards added up, stratum by stratum. */
 export function addTallies(all: Record<string, Tally>[]): Record<string, Tally> {
   const sum: Record<string, Tally> = {};
-  for (const [stratum, { correct, judged, unjudged, calls }] of all.flatMap((one) => Object.entries(one))) {
+  for (const [stratum, { correct, judged, unjudged, calls, steps }] of all.flatMap((one) => Object.entries(one))) {
     const tally = (sum[stratum] ??= { correct: 0, judged: 0, unjudged: 0 });
     tally.correct += correct;
     tally.judged += judged;
     tally.unjudged += unjudged;
     if (calls !== undefined) tally.calls = (tally.calls ?? 0) + calls;
+    if (steps !== undefined) addSteps(tally, steps);
   }
   return sum;
 }
 
-/** @param tools whether calls of tools are counted. */
-export function tallyByStratum(judged: Judged[], tools = false): Record<string, Tally> {
+function addSteps(tally: Tally, { own, gold }: NonNullable<Tally['steps']>): void {
+  tally.steps = { own: (tally.steps?.own ?? 0) + own, gold: (tally.steps?.gold ?? 0) + gold };
+}
+
+/** @param tools whether calls of tools are counted. @param task whose steps are counted, where it says what a step is. */
+export function tallyByStratum(
+  judged: Judged[],
+  { tools = false, task }: { tools?: boolean; task?: Task } = {},
+): Record<string, Tally> {
   const tallies: Record<string, Tally> = {};
   for (const { rationale, verdict } of judged) {
     const tally = (tallies[rationale.problem.stratum] ??= { correct: 0, judged: 0, unjudged: 0 });
@@ -176,6 +184,10 @@ export function tallyByStratum(judged: Judged[], tools = false): Record<string, 
     else {
       tally.judged++;
       if (tools) tally.calls = (tally.calls ?? 0) + (rationale.calls?.length ?? 0);
+      if (task?.stepCount) {
+        const gold = task.goldCompletion(rationale.problem);
+        addSteps(tally, { own: task.stepCount(rationale.text), gold: task.stepCount(gold) });
+      }
       if (verdict.verdict === 'correct') tally.correct++;
     }
   }

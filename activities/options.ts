@@ -73,7 +73,7 @@ export function fillOptions(asked: {
   });
   groups.push({ path: 'judging', schema: Judging, layers: [['recipe', recipe.judging]] });
   // Without training there is nothing to iterate: the base's evaluation is all.
-  const trains = Object.values(recipe.stages).some(({ use }) => use === 'fine-tune');
+  const trains = Object.values(recipe.stages).some(({ use }) => use === 'fine-tune' || use === 'think');
   groups.push({
     path: 'run',
     schema: z.strictObject({

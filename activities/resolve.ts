@@ -147,8 +147,16 @@ export function checkFilled(filled: Filled): FieldProblem[] {
   return problems;
 }
 
-/** A direct form that the task does not declare. Pure. */
+/** A form of text that the task does not declare. Pure. */
 function checkForms(task: Task, recipe: Recipe): FieldProblem[] {
+  const costed = Object.keys(recipe.stages).find((name) => recipe.stages[name]?.use === 'perplexity');
+  if (costed !== undefined && !task.parts)
+    return [
+      {
+        field: 'task',
+        message: `task ${task.id} does not say of which kinds its text is (parts), which stage ${costed} of ${recipe.id} needs; take one that does, e.g. hidden-steps`,
+      },
+    ];
   if (task.prompt.direct) return [];
   return Object.entries(recipe.stages).flatMap(([name, { use, with: options }]) => {
     const direct = /^direct/.test(String(options?.prompt));

@@ -11,6 +11,7 @@ import type { CarriedRows, Rows, ScoreShard, Tally } from '../schemas/port-value
 import type { Dependencies } from './dependencies.ts';
 import { rethrow } from './failures.ts';
 import { addTallies } from './judge.ts';
+import { lossesIn } from './perplexity.ts';
 import { rankingIn } from './rank.ts';
 import type { Written } from './ledger.ts';
 
@@ -23,6 +24,8 @@ export interface SealInput extends CarriedRows {
   examples: Rows[];
   /** Candidates of held-out problems. */
   ranked?: Rows | undefined;
+  /** Costs of held-out text. */
+  losses?: Rows | undefined;
   scores: ScoreShard[];
   model: Model;
   seconds: Record<string, number>;
@@ -45,6 +48,16 @@ const talliesOf = (scores: ScoreShard[], split: 'dev' | 'test'): Record<string, 
 function callsOf(tallies: Record<string, Tally>): Record<string, number> | undefined {
   const known = Object.entries(tallies).flatMap(([stratum, { calls, judged }]) =>
     calls === undefined || judged === 0 ? [] : [[stratum, calls / judged] as const],
+  );
+  return known.length === 0 ? undefined : Object.fromEntries(known);
+}
+
+/** Mean steps of a judged text and of its gold, by stratum; undefined where nobody counts steps. */
+function stepCountsOf(tallies: Record<string, Tally>): IterationRecord['stepCounts'] {
+  const known = Object.entries(tallies).flatMap(([stratum, { steps, judged }]) =>
+    steps === undefined || judged === 0
+      ? []
+      : [[stratum, { own: steps.own / judged, gold: steps.gold / judged }] as const],
   );
   return known.length === 0 ? undefined : Object.fromEntries(known);
 }
@@ -78,6 +91,7 @@ export const seal =
     try {
       const { ledger, drawn, soundShare, ref: ledgerRef, digest: ledgerDigest } = input.ledger;
       const calls = callsOf(talliesOf(input.scores, 'test'));
+      const stepCounts = stepCountsOf(talliesOf(input.scores, 'test'));
       const record: IterationRecord = {
         n: input.n,
         drawn,
@@ -99,7 +113,9 @@ export const seal =
         examples: input.examples.flatMap((one) => one.shards),
         ...carriedIn(input),
         ...(input.ranked && { ranking: await rankingIn(deps.store, input.ranked) }),
+        ...(input.losses && { losses: await lossesIn(deps.store, input.losses) }),
         ...(calls && { calls }),
+        ...(stepCounts && { stepCounts }),
         tokens: input.tokens,
         shards: input.shards,
         ...(input.stages && { stages: input.stages }),

@@ -1,4 +1,4 @@
-/** One training on an engine, for fine-tune, prefer and reward-model: rows to a file, a schedule of the options, the checkpoint to the store. */
+/** One training on an engine, for the kinds that train: rows to a file, a schedule of the options, the checkpoint to the store. */
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { TrainRequest } from '../engine/engine.ts';
@@ -40,7 +40,7 @@ const scheduleOf = (options: TrainingOptions, iteration: number): TrainSchedule 
 });
 
 /** Kinds that train on an engine. */
-type TrainingKind = 'fine-tune' | 'prefer' | 'reward-model';
+type TrainingKind = 'fine-tune' | 'prefer' | 'reward-model' | 'think';
 
 /** The activity of a kind that trains: what it left on its way goes when the memo has the shard. */
 export const trainingActivity =
@@ -56,13 +56,14 @@ export interface Training {
   preference?: TrainRequest['preference'];
   policy?: TrainRequest['policy'];
   rewardModel?: TrainRequest['rewardModel'];
+  quiet?: TrainRequest['quiet'];
   chat?: TrainRequest['chat'];
 }
 
 /** Trains, with snapshots; the same shard begun again goes on from them. */
 export async function trainOn(
   { deps, input, engine, control, busy }: { [K in TrainingKind]: ShardWork<K> }[TrainingKind],
-  { from, options, rows, preference, policy, rewardModel, chat }: Training,
+  { from, options, rows, preference, policy, rewardModel, quiet, chat }: Training,
 ): Promise<{ model: Model; tokens: number; rows: number; steps: number }> {
   const { store } = deps;
   const { iteration, run } = input;
@@ -100,6 +101,7 @@ export async function trainOn(
         ...(preference && { preference }),
         ...(policy && { policy }),
         ...(rewardModel && { rewardModel }),
+        ...(quiet && { quiet }),
         ...(chat && { chat }),
         schedule: scheduleOf(options, iteration),
         ...(options.adapter && { adapter: options.adapter }),

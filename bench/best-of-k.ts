@@ -4,7 +4,7 @@
  *
  *   node --import tsx bench/best-of-k.ts --k 8 --smallest 3 <home>/store sql-star-sql-s1-1 sql-star-sql-s2-1 sql-star-sql-s3-1
  *
- * Of each run the last iteration counts, or `--iteration n`. Per problem the means over all subsets of k candidates
+ * Of each run the last iteration counts, or `--iteration n`; of its problems those of `--strata a,b`. Per problem the means over all subsets of k candidates
  * (schemas/best-of-k.ts); problems are resampled within resampled seeds (report/pooled.ts), strata count alike. Reads only.
  */
 import { parseArgs } from 'node:util';
@@ -23,11 +23,13 @@ const { values, positionals } = parseArgs({
     k: { type: 'string', default: '8' },
     smallest: { type: 'string', default: '3' },
     iteration: { type: 'string' },
+    strata: { type: 'string' },
   },
 });
 const [folder, ...runs] = positionals;
 if (folder === undefined || runs.length === 0) throw new Error('give the folder of a store, then run ids');
 const store = await createLocalStore(folder);
+const wanted = values.strata?.split(',');
 
 /** Strata, each with what its problems come to; a problem with an unjudged candidate is left out. */
 async function problemsOf(run: string): Promise<BestOfK[][]> {
@@ -39,6 +41,7 @@ async function problemsOf(run: string): Promise<BestOfK[][]> {
     const slice = { shards: [shard], from: 0, to: shard.rows ?? 0 };
     for (const { rationale, verdict, answer, score } of await readRows(store, slice, RankedRow)) {
       const { id, stratum } = rationale.problem;
+      if (wanted && !wanted.includes(stratum)) continue;
       const one = problems.get(id) ?? { stratum, candidates: [], whole: true };
       problems.set(id, one);
       if (verdict.verdict === 'unjudged' || score === null) one.whole = false;
@@ -52,6 +55,7 @@ async function problemsOf(run: string): Promise<BestOfK[][]> {
     const found = { ...bestOfK(candidates, Number(values.k)), pass: bestOfK(candidates, 1).pass };
     strata.set(stratum, [...(strata.get(stratum) ?? []), found]);
   }
+  if (strata.size === 0) throw new Error(`${run} has no ranked problem of the strata ${values.strata}`);
   return [...strata.values()];
 }
 

@@ -67,6 +67,7 @@ const iterationJson = (record: IterationRecord) => ({
   drawnNew: record.drawnNew ?? null,
   spent: record.spent ?? null,
   ranking: record.ranking ?? null,
+  losses: record.losses ?? null,
 });
 
 /** The contract's shape; what the contract does not name stands after it. */

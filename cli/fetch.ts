@@ -1,14 +1,17 @@
 /**
- * `models fetch <owner/name>`: a pretrained model from the Hugging Face Hub, for `--model`.
+ * `models fetch <owner/name>`: a pretrained model from the Hugging Face Hub, for `--model`; `datasets fetch <task>`: a task's files.
  *
  *   models fetch HuggingFaceTB/SmolLM2-135M
  *   models fetch bartowski/SmolLM2-135M-Instruct-GGUF --file SmolLM2-135M-Instruct-Q8_0.gguf --as smollm2
+ *   datasets fetch gsm8k
  *
  * HF_ENDPOINT names another address than the public Hub's, HF_TOKEN a token; Ctrl-C keeps what is there for the next time.
  */
 import { mkdir } from 'node:fs/promises';
 import { HubError, openHub, type HubCode } from '../engine/hub/client.ts';
+import { fetchDataset } from '../engine/hub/fetch-dataset.ts';
 import { fetchModel } from '../engine/hub/fetch-model.ts';
+import { HUB } from '../tasks/hub.ts';
 import { keyIn, settings } from '../temporal.config.ts';
 import { CliError, EXIT, type ExitCode } from './exit.ts';
 import type { Context } from './parts.ts';
@@ -30,16 +33,12 @@ const [TOLD_MS, DRAWN_MS] = [10_000, 250];
 
 export async function fetchPretrained(context: Context, name: string, options: FetchOptions): Promise<number> {
   const { terminal } = context;
-  const progress = meter(context);
-  try {
+  return fetching(context, async (progress) => {
     await mkdir(settings.models, { recursive: true });
     const hub = openHub({ url: settings.hub, token: keyIn('HF_TOKEN') });
     const fetched = await fetchModel(hub, {
       ...{ name, revision: options.revision, file: options.file, as: options.as, models: settings.models },
-      onPlan: ({ commit, license, files, bytes }) =>
-        terminal.say(
-          `${name} at ${commit.slice(0, 12)}: ${files} files, ${byteSize(bytes)}; licence: ${license ?? 'none named; look at its page'}`,
-        ),
+      onPlan: planned(context, name),
       onProgress: progress.draw,
     });
     progress.end();
@@ -50,6 +49,48 @@ export async function fetchPretrained(context: Context, name: string, options: F
         : `${model} is in ${place} already; nothing to do`,
     );
     if (terminal.json) terminal.document({ ...fetched, source: name });
+  });
+}
+
+export async function fetchDatasetOf(context: Context, task: string, { revision }: FetchOptions): Promise<number> {
+  const { terminal } = context;
+  const wanted = Object.hasOwn(HUB, task) ? HUB[task] : undefined;
+  if (!wanted)
+    throw new CliError(
+      EXIT.input,
+      'InvalidInput',
+      `there is no data set of '${task}' to fetch; there is one of ${Object.keys(HUB).join(', ')}; docs/howto/datasets.md says where others come from`,
+    );
+  return fetching(context, async (progress) => {
+    await mkdir(settings.datasets, { recursive: true });
+    const hub = openHub({ url: settings.hub, token: keyIn('HF_TOKEN'), type: 'dataset' });
+    const fetched = await fetchDataset(hub, {
+      ...{ ...wanted, revision, folder: settings.datasets },
+      onPlan: planned(context, wanted.repo),
+      onProgress: progress.draw,
+    });
+    progress.end();
+    for (const { file, rows, fresh } of fetched.files)
+      terminal.say(`${file}: ${rows} rows, in ${settings.datasets}${fresh ? '' : ' already'}`);
+    if (terminal.json) terminal.document({ task, source: wanted.repo, ...fetched });
+  });
+}
+
+const planned =
+  ({ terminal }: Context, name: string) =>
+  ({ commit, license, files, bytes }: { commit: string; license: string | null; files: number; bytes: number }) =>
+    terminal.say(
+      `${name} at ${commit.slice(0, 12)}: ${files} files, ${byteSize(bytes)}; licence: ${license ?? 'none named; look at its page'}`,
+    );
+
+/** Troubles with the Hub end the line of progress and become exit codes. */
+async function fetching(
+  context: Context,
+  work: (progress: ReturnType<typeof meter>) => Promise<void>,
+): Promise<number> {
+  const progress = meter(context);
+  try {
+    await work(progress);
     return EXIT.ok;
   } catch (error) {
     progress.end();

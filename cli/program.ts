@@ -114,7 +114,11 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     .action((recipe: string, others: string[], options: StudyOptions) =>
       act(async (context) => (await import('./study.ts')).study(context, recipe, others, options)),
     );
-  verb('theory', "RL-STaR's recursion beside a tabular loop on the same chains of states; nothing is trained")
+  verb(
+    'theory',
+    "RL-STaR's recursion beside a tabular loop on the same chains of states, or beside runs on task chains",
+  )
+    .argument('[runs...]', 'ids of runs that sampled; without any a tabular loop of these options is made')
     .option('--states <n>', 'M', integer(2), 8)
     .option('--deltas <d,d,…>', 'advantage over chance of each step', numberList, [0.2, 0.2, 0.2])
     .option('--iterations <n>', 'of sampling, filtering and refitting', integer(0), 6)
@@ -122,7 +126,13 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     .option('--seeds <n>', 'so many', integer(1), 10)
     .option('--false-accepts <share>', 'of chains with a wrong end; 1 = no filter', decimal, 0)
     .option('--temperature <t>', 'of sampling', decimal, 1)
-    .action((options: TheoryOptions) => act(async (context) => (await import('./theory.ts')).theory(context, options)));
+    .action((runs: string[], options: TheoryOptions) =>
+      act(async (context) =>
+        runs.length > 0
+          ? (await import('./theory-runs.ts')).theoryOfRuns(context, runs)
+          : (await import('./theory.ts')).theory(context, options),
+      ),
+    );
   verb('up', 'server, UI, live page and worker in the foreground')
     .option('--port <n>', 'of the live page; 0 = a free one (the one it had last)', integer(0))
     .option('--token [token]', 'the page may steer runs, for whoever has the token; without a value one is made')
@@ -210,6 +220,19 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
     .option('--as <name>', 'the name it gets here (its own)')
     .action((name: string, options: FetchOptions) =>
       act(async (context) => (await import('./fetch.ts')).fetchPretrained(context, name, options)),
+    );
+  program
+    .command('datasets')
+    .description('published data sets')
+    .exitOverride()
+    .command('fetch')
+    .description("a task's files from the Hugging Face Hub into the folder STARTRAIL_DATASETS")
+    .option('--json', 'one JSON document on standard output')
+    .exitOverride()
+    .argument('<task>', 'gsm8k, commonsenseqa, medqa or math')
+    .option('--revision <revision>', 'a branch, a tag or a commit', 'main')
+    .action((task: string, options: FetchOptions) =>
+      act(async (context) => (await import('./fetch.ts')).fetchDatasetOf(context, task, options)),
     );
   addScheduleVerbs(program, act);
   verb('codec-server', "opens encrypted payloads for Temporal's UI")

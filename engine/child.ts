@@ -63,6 +63,8 @@ function answer(engine: Engine, message: Exclude<ToChild, { kind: 'cancel' }>, c
     case 'score':
       // Both engines that run in a child can.
       return engine.score!(message.request, control);
+    case 'costs':
+      return engine.costs!(message.request, control);
   }
 }
 

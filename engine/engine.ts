@@ -113,12 +113,28 @@ export interface LabelledRow extends TrainRow {
 }
 
 /** What an engine can be asked to learn besides completions as they are. */
-export const OBJECTIVES = ['preference', 'policy', 'reward-model'] as const;
+export const OBJECTIVES = ['preference', 'policy', 'reward-model', 'quiet'] as const;
 export type Objective = (typeof OBJECTIVES)[number];
 
 export interface ScoreRequest {
   model: LocalCheckpoint;
   rows: TrainRow[];
+}
+
+/** Text behind a prompt in parts, each tokenised on its own. */
+export interface PartsRow {
+  prompt: string;
+  parts: string[];
+}
+export interface PartsRequest {
+  model: LocalCheckpoint;
+  rows: PartsRow[];
+}
+/** −log p of each part of a row: by the model as it is, and of one that thinks behind its thoughts (greedy) and those of another row. */
+export interface PartCosts {
+  plain: number[];
+  thinking?: number[];
+  shuffled?: number[];
 }
 
 export type TrainStart =
@@ -146,6 +162,13 @@ export interface TrainRequest {
    * hidden state, zero at first and part of the checkpoint; its loss is the binary cross-entropy of a row's label.
    */
   rewardModel?: true;
+  /**
+   * Quiet-STaR (Zelikman et al., arXiv:2403.09629) beside the likelihood: `passes` thoughts of `tokens` tokens at every position that
+   * predicts a completion token, judged by the `ahead` tokens behind them; they learn by REINFORCE with weight `policy`. Start and
+   * end of thoughts, the embedding of `marker` at first (a text of one token; absent = drawn), and a mixing head become part of the checkpoint. `pause`: no thoughts,
+   * as many tokens that are all alike.
+   */
+  quiet?: { tokens: number; ahead: number; passes: number; policy: number; marker?: string; pause?: true };
   schedule: TrainSchedule;
   /** Prompts are the user's messages and completions the answers of a chat in the model's own template. Absent: the text as it is. */
   chat?: boolean;
@@ -205,6 +228,8 @@ export interface Engine {
    * that row alone, as its tokens do. Absent: the engine cannot.
    */
   score?(request: ScoreRequest, control?: EngineControl): Promise<number[]>;
+  /** Costs of texts in parts. `shuffled` depends on which rows there are, the others on the row alone but for rounding. Absent: the engine cannot. */
+  costs?(request: PartsRequest, control?: EngineControl): Promise<PartCosts[]>;
   /** Tools that it can run inside a text, and keeps from the loss when it trains. Absent: none. */
   readonly tools?: readonly ToolName[];
   close(): Promise<void>;

@@ -19,6 +19,8 @@ import {
   type Engine,
   type EngineControl,
   type EngineDescription,
+  type PartCosts,
+  type PartsRequest,
   type SampleRequest,
   type ScoreRequest,
   type TrainRequest,
@@ -52,8 +54,9 @@ const STDERR_LINES = 5;
 type Request =
   | { kind: 'sample'; request: SampleRequest }
   | { kind: 'train'; request: TrainRequest }
-  | { kind: 'score'; request: ScoreRequest };
-type Result = Completion[] | TrainResult | number[];
+  | { kind: 'score'; request: ScoreRequest }
+  | { kind: 'costs'; request: PartsRequest };
+type Result = Completion[] | TrainResult | number[] | PartCosts[];
 
 interface Pending {
   id: number;
@@ -113,6 +116,9 @@ class HostedEngine implements Engine {
 
   score = (request: ScoreRequest, control?: EngineControl) =>
     this.#submit({ kind: 'score', request }, control) as Promise<number[]>;
+
+  costs = (request: PartsRequest, control?: EngineControl) =>
+    this.#submit({ kind: 'costs', request }, control) as Promise<PartCosts[]>;
 
   close = async (): Promise<void> => {
     this.#closed = true;

@@ -97,6 +97,9 @@ export function createLanedEngine({ sampling, training }: { sampling: Engine[]; 
         ),
     }),
 
+    // Whole: what is shuffled among the rows is so among all of them.
+    ...(training.costs && { costs: training.costs.bind(training) }),
+
     ...(training.tools && { tools: training.tools }),
 
     train: (request, control) => training.train(request, control),

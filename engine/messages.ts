@@ -7,6 +7,8 @@ import {
   type EngineDescription,
   type EngineErrorCode,
   type EngineProgress,
+  type PartCosts,
+  type PartsRequest,
   type SampleRequest,
   type ScoreRequest,
   type TrainRequest,
@@ -17,6 +19,7 @@ export type ToChild =
   | { kind: 'sample'; id: number; request: SampleRequest }
   | { kind: 'train'; id: number; request: TrainRequest }
   | { kind: 'score'; id: number; request: ScoreRequest }
+  | { kind: 'costs'; id: number; request: PartsRequest }
   | { kind: 'cancel'; id: number };
 
 export type FromChild =
@@ -24,7 +27,7 @@ export type FromChild =
   /** The engine could not be made; the child ends. */
   | { kind: 'unavailable'; error: PortableError }
   | { kind: 'progress'; id: number; progress: EngineProgress }
-  | { kind: 'result'; id: number; result: Completion[] | TrainResult | number[] }
+  | { kind: 'result'; id: number; result: Completion[] | TrainResult | number[] | PartCosts[] }
   | { kind: 'error'; id: number; error: PortableError };
 
 export interface PortableError {

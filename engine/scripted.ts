@@ -126,6 +126,15 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
       return scores;
     },
 
+    async costs({ model, rows }, control) {
+      await begin(control?.signal);
+      await readSafetensors(model.path);
+      return rows.map(({ prompt, parts }) => {
+        const plain = parts.map((part) => -score({ prompt, completion: part }, model));
+        return { plain, thinking: plain.map((cost) => cost / 2), shuffled: plain };
+      });
+    },
+
     async train(request, control) {
       await begin(control?.signal);
       const { start, schedule, seed } = request;
@@ -136,8 +145,10 @@ export function createScriptedEngine(options: ScriptedOptions = {}): Engine {
         report(control, step, schedule.steps);
       }
       const adapter = request.adapter === undefined ? [] : [JSON.stringify(AdapterOptions.parse(request.adapter))];
-      const { preference, rewardModel } = request;
-      const aim = [preference, policyDigest(request), rewardModel && 'reward-model'].filter((one) => one !== undefined);
+      const { preference, rewardModel, quiet } = request;
+      const aim = [preference, policyDigest(request), rewardModel && 'reward-model', quiet].filter(
+        (one) => one !== undefined,
+      );
       const hash = hashOf(
         origin,
         data,

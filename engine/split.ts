@@ -22,6 +22,7 @@ export function createSplitEngine({ sampling, training }: { sampling: Engine; tr
     sample: (request, control) => sampling.sample(request, control),
     train: (request, control) => training.train(request, control),
     ...(scoring.score && { score: scoring.score.bind(scoring) }),
+    ...(training.costs && { costs: training.costs.bind(training) }),
     // A text is learnt without its tools' words only where both know of them.
     ...(sampling.tools && training.tools && { tools: sampling.tools.filter((tool) => training.tools?.includes(tool)) }),
     close: () => Promise.resolve(),

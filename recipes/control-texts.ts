@@ -26,6 +26,14 @@ export const CONTROL_TEXTS: Record<string, ControlText> = {
     away: "which of a problem's rationales are right, where a verifier or a reward learns from them",
     asks: 'Is it what is right, or any preference?',
   },
+  pause: {
+    away: 'what is thought: as many tokens before each token, all alike',
+    asks: 'Is it thoughts, or the computing that they make room for?',
+  },
+  silent: {
+    away: 'thoughts: the text alone is learnt, for as many steps',
+    asks: 'Is it more steps on the text?',
+  },
   'random-tools': {
     away: 'what tools say in the evaluation: their digits are drawn',
     asks: 'Does it need the results, or the way of writing?',

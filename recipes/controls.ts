@@ -80,6 +80,8 @@ const CHANGES: Record<string, Change> = {
   'shuffled-labels': (stages) => ({
     stages: LABELLING.reduce((changed, kind) => withOptions(changed, kind, { labels: 'shuffled' }), stages),
   }),
+  pause: (stages) => ({ stages: withOptions(stages, 'think', { thoughts: 'pause' }) }),
+  silent: (stages) => ({ stages: withOptions(stages, 'think', { thoughts: 'none' }) }),
   'random-tools': (stages) => ({ stages: withOptions(stages, 'evaluate', { toolOutput: 'random' }) }),
 };
 
@@ -94,6 +96,8 @@ const NEEDS: Record<string, (has: (...kinds: string[]) => boolean, stages: Stage
   'hint-only': (has) => has('rationalize'),
   untrained: (has) => has('fine-tune'),
   'shuffled-labels': (has) => has(...LABELLING),
+  pause: (has) => has('think'),
+  silent: (has) => has('think'),
   'random-tools': (_, stages) => Object.values(stages).some(({ use, with: of }) => use === 'evaluate' && of?.tools),
 };
 
@@ -113,7 +117,7 @@ export function controlOf(recipe: Recipe, name: string): Recipe {
     for (const one of stagesRead(stages[stage])) need(one);
   };
   const needOf = (ref: string) => need(ref.split('.')[0] ?? '');
-  for (const ref of [carry.model, recipe.stop.plateau, ...namesOf(stages, 'rank')]) needOf(ref);
+  for (const ref of [carry.model, recipe.stop.plateau, ...namesOf(stages, 'rank', 'perplexity')]) needOf(ref);
   const read: Partial<Recipe['carry']> = {};
   // Only where what is left still reads it.
   for (const what of CARRIED) {

@@ -9,6 +9,9 @@ import directFineTune from './direct-fine-tune.ts';
 import expertIteration from './expert-iteration.ts';
 import fewShotCot from './few-shot-cot.ts';
 import fewShotDirect from './few-shot-direct.ts';
+import refit from './refit.ts';
+import quietStar from './quiet-star.ts';
+import leanStar from './lean-star.ts';
 import restEm from './rest-em.ts';
 import rft from './rft.ts';
 import rlStar from './rl-star.ts';
@@ -26,9 +29,12 @@ import vStarReward from './v-star-reward.ts';
 const shipped = [star, starWithoutHints, starSampled, starSql, starPaper, rft, restEm, expertIteration, vStar].concat([
   vStarReward,
   rlStar,
+  refit,
+  quietStar,
   start,
   startWithoutTools,
   adaStar,
+  leanStar,
   seedsOnly,
   fewShotDirect,
   fewShotCot,

@@ -51,13 +51,15 @@ const sameTest = (a: RunDocument, b: RunDocument): boolean =>
   JSON.stringify(a.resolved.test.shards.map((ref) => ref.digest)) ===
     JSON.stringify(b.resolved.test.shards.map((ref) => ref.digest));
 
-/** The form in which the best iteration was evaluated; absent in a recipe, it is `shots`. */
+/** The form in which the best iteration was evaluated; absent in a recipe, it is `shots`, and greedy. */
 export function formOf(document: RunDocument): string {
   const recipe = document.resolved?.recipe;
   const scored = recipe?.stop.plateau.split('.')[0] ?? '';
-  const changed = bestOf(document)?.changed[`stages.${scored}.with.prompt`];
-  const form = changed ?? recipe?.stages[scored]?.with?.prompt;
-  return typeof form === 'string' ? form : 'shots';
+  const optionOf = (name: string) =>
+    bestOf(document)?.changed[`stages.${scored}.with.${name}`] ?? recipe?.stages[scored]?.with?.[name];
+  const [form, temperature] = [optionOf('prompt'), optionOf('temperature')];
+  const sampled = typeof temperature === 'number' && temperature > 0 ? `, T = ${temperature}` : '';
+  return (typeof form === 'string' ? form : 'shots') + sampled;
 }
 
 /** Why runs can't be held against the first, in a sentence; null where they can. Pure. */

@@ -72,7 +72,9 @@ export function remarksOf(document: RunDocument): string[] {
       changed.length > 0 ? `options changed for it alone: ${changed.join(', ')}` : '',
       record.accuracy.unjudged > 0 ? `${record.accuracy.unjudged} test rows unjudged, left out of the accuracy` : '',
       rankingRemark(record),
+      lossesRemark(record),
       callsRemark(record),
+      stepsRemark(record),
       ...alarms.filter(({ n }) => n === record.n).map(({ reason }) => reason),
       record.attempt > 1 ? `attempt ${record.attempt}` : '',
     ].filter((remark) => remark !== '');
@@ -86,6 +88,26 @@ function callsRemark({ calls }: IterationRecord): string {
   return by.length === 0
     ? ''
     : `calls of tools a text: ${by.map(([stratum, n]) => `${stratum} ${n.toFixed(2)}`).join(', ')}`;
+}
+
+/** "steps a text (of the gold) by stratum 2: 1.9 (2.0), 3: 3.4 (3.0)" */
+function stepsRemark({ stepCounts }: IterationRecord): string {
+  const by = Object.entries(stepCounts ?? {}).sort(([x], [y]) => compareStrata(x, y));
+  const shown = by.map(([stratum, { own, gold }]) => `${stratum}: ${own.toFixed(1)} (${gold.toFixed(1)})`);
+  return by.length === 0 ? '' : `steps a text (of the gold) by stratum ${shown.join(', ')}`;
+}
+
+/** "loss behind thoughts (as it is, behind other texts' thoughts): hard 0.42 (1.31, 1.66), filler 0.01 (0.01, 0.01)" */
+function lossesRemark({ losses }: IterationRecord): string {
+  const kinds = Object.entries(losses?.byKind ?? {});
+  if (kinds.length === 0) return '';
+  const thinks = kinds.every(([, { thinking }]) => thinking !== undefined);
+  const told = kinds.map(([kind, { plain, thinking, shuffled }]) =>
+    thinks
+      ? `${kind} ${thinking?.toFixed(3)} (${plain.toFixed(3)}, ${shuffled?.toFixed(3)})`
+      : `${kind} ${plain.toFixed(3)}`,
+  );
+  return `loss ${thinks ? "behind thoughts (as it is, behind other texts' thoughts)" : 'a part'}: ${told.join(', ')}`;
 }
 
 /** "best of 16 by the verifier 84.0%, by majority 75.0%, one 61.2%, any 93.0% (500 test problems)" */

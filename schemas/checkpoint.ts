@@ -10,7 +10,7 @@ import { ArtifactRef, Digest } from './artifact.ts';
 
 /**
  * A decoder-only transformer. Where an optional field is absent: RMSNorm before each block, rotary positions over the whole
- * head, no biases (Llama). The fields cover GPT-2, GPT-J, Llama, Mistral, Qwen2 and Qwen3.
+ * head, no biases, no window (Llama). The fields cover GPT-2, GPT-J, Llama, Mistral, Qwen2 and Qwen3.
  */
 export const DecoderConfig = z.strictObject({
   vocabSize: z.int().min(2),
@@ -39,6 +39,8 @@ export const DecoderConfig = z.strictObject({
   rotaryWidth: z.int().min(2).optional(),
   /** `neighbours`: dimensions 2i and 2i+1 turn together (GPT-J). Absent: i and i + half (Llama). */
   rotaryPairs: z.literal('neighbours').optional(),
+  /** Tokens that a token reads, itself one of them; absent: all up to itself. */
+  window: z.int().min(1).optional(),
   /** Attention and feed-forward read one normed input and are added together (GPT-J). */
   parallel: z.literal(true).optional(),
   /** Projections that have a bias. */
@@ -54,6 +56,11 @@ export const DecoderConfig = z.strictObject({
   qkNorm: z.literal(true).optional(),
   /** A linear head of one output, `score.weight` [1, dModel] without a bias, over a text's last token: the model is a reward model. */
   rewardHead: z.literal(true).optional(),
+  /**
+   * Quiet-STaR (arXiv:2403.09629): before each token a thought of so many tokens, between a start and an end that are learnt, and
+   * a head that mixes what is said behind it with the model as it is. `pause`: the start stands in the place of each token of it.
+   */
+  quiet: z.strictObject({ tokens: z.int().min(1).max(64), pause: z.literal(true).optional() }).optional(),
 });
 export type DecoderConfig = z.infer<typeof DecoderConfig>;
 

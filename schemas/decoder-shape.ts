@@ -13,6 +13,13 @@ import type { DecoderConfig } from './checkpoint.ts';
 /** As Hugging Face's `…ForSequenceClassification` calls it. */
 export const REWARD_HEAD = 'score.weight';
 
+/** [out, in] of the mixing head's layers: of both rows, one number. */
+const MIXING = [(d: number) => [d, 2 * d], (d: number) => [d, d], (d: number) => [1, d]] as ((
+  dModel: number,
+) => [number, number])[];
+/** Zero at first: a model that was given thoughts begins as it was. */
+export const LAST_OF_MIXING = 'quiet.mix.2.weight';
+
 /** Name and shape of one tensor; projections are [out, in]. */
 export interface ParameterShape {
   name: string;
@@ -66,6 +73,14 @@ export function parameterShapes(config: DecoderConfig): ParameterShape[] {
   if (!config.tiedEmbeddings) add('lm_head.weight', vocabSize, dModel);
   if (biases.head) add('lm_head.bias', vocabSize);
   if (config.rewardHead) add(REWARD_HEAD, 1, dModel);
+  if (config.quiet) {
+    for (const mark of ['start', 'end']) add(`quiet.${mark}.weight`, 1, dModel);
+    for (const [layer, shape] of MIXING.entries()) {
+      const [out, width] = shape(dModel);
+      add(`quiet.mix.${layer}.weight`, out, width);
+      add(`quiet.mix.${layer}.bias`, out);
+    }
+  }
   return parameters;
 }
 

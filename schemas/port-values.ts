@@ -42,6 +42,8 @@ export const Tally = z.strictObject({
   unjudged: z.int().nonnegative(),
   /** Calls of tools in the judged texts; only where the stage names tools. */
   calls: z.int().nonnegative().optional(),
+  /** Steps of the judged texts, and of the gold rationales of the same problems; only where the task counts steps. */
+  steps: z.strictObject({ own: z.int().nonnegative(), gold: z.int().nonnegative() }).optional(),
 });
 export type Tally = z.infer<typeof Tally>;
 

@@ -23,6 +23,7 @@ export const PortType = z.enum([
   'model',
   'score',
   'ranking',
+  'losses', // of held-out text, by part
 ]);
 export type PortType = z.infer<typeof PortType>;
 

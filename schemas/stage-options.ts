@@ -20,13 +20,15 @@ export type EvaluationPrompt = z.infer<typeof EvaluationPrompt>;
 /** Whether a prompt of this form is a message of a chat. */
 export const isChat = (prompt: EvaluationPrompt | undefined): boolean => prompt?.startsWith('chat') === true;
 
+/** 0 = greedy. */
+export const temperature = z.number().min(0).max(10);
+
 export const samplingOptions = {
   /** Absent = `shots`. What is trained on carries the prompt that `fine-tune` names, whatever it was sampled with. */
   prompt: SamplingPrompt.optional(),
   /** Completions per problem. */
   samples: z.int().min(1).max(4096).default(1),
-  /** 0 = greedy. */
-  temperature: z.number().min(0).max(10).default(0),
+  temperature: temperature.default(0),
   /** Nucleus sampling; 1 = off. */
   topP: z.number().gt(0).max(1).default(1),
 };
@@ -129,4 +131,22 @@ export const rankOptions = {
   ...samplingOptions,
   samples: samplingOptions.samples.default(16),
   temperature: samplingOptions.temperature.default(0.7),
+};
+
+const { adapter: _, ...wholeDescent } = descentOptions;
+/** As a fine-tune's, of text with thoughts (Quiet-STaR, arXiv:2403.09629). */
+export const thinkOptions = {
+  ...wholeDescent,
+  /** `pause`: as many tokens, all alike, in the place of thoughts. `none`: the text alone is learnt, for as many steps. */
+  thoughts: z.enum(['sampled', 'pause', 'none']).default('sampled'),
+  /** Of a thought, without its start and end. */
+  tokens: z.int().min(1).max(64).default(4),
+  /** Tokens behind a thought that it is judged by. */
+  ahead: z.int().min(1).max(16).default(2),
+  /** Thoughts at each position, which are held against each other. */
+  passes: z.int().min(1).max(16).default(2),
+  /** Weight of what thoughts learn beside what text does. */
+  policy: z.number().nonnegative().max(1e6).default(1),
+  /** A text of one token whose embedding start and end of thoughts have at first; absent = drawn. */
+  marker: z.string().min(1).optional(),
 };

@@ -9,7 +9,8 @@ import type { Comparison } from './comparison.ts';
 import type { RunContext } from './run-context.ts';
 import { EvaluationPrompt, hardOptions, hintOptions, keptOptions, pairOptions } from './stage-options.ts';
 import { preferenceOptions, rankOptions, rewardModelOptions, rewardOptions } from './stage-options.ts';
-import { roundOptions, trainingOptions } from './stage-options.ts';
+import { roundOptions, temperature, trainingOptions } from './stage-options.ts';
+import { TEXT_STAGES } from './text-stages.ts';
 import { toolOptions } from './tools.ts';
 import type { FreshModel, PretrainedModel, ScoreShard, Slice } from './port-values.ts';
 import type { PortType } from './ports.ts';
@@ -199,6 +200,7 @@ export const STAGES = {
     queue: 'train',
     options: z.strictObject(rewardModelOptions),
   },
+  ...TEXT_STAGES,
   rank: {
     version: 1,
     inputs: { model: { type: 'model' }, verifier: { type: 'model' }, test: { type: 'test' } },
@@ -209,7 +211,7 @@ export const STAGES = {
     options: z.strictObject(rankOptions),
   },
   evaluate: {
-    version: 1,
+    version: 2,
     inputs: { model: { type: 'model' }, dev: { type: 'dev' }, test: { type: 'test' } },
     outputs: { score: 'score' },
     main: 'score',
@@ -218,6 +220,8 @@ export const STAGES = {
     options: z.strictObject({
       /** Absent = `shots`. */
       prompt: EvaluationPrompt.optional(),
+      /** Absent = 0, greedy. */
+      temperature: temperature.optional(),
       /** Any number: the same evaluation, sampled anew instead of answered by the memo. */
       again: z.int().nonnegative().optional(),
       ...toolOptions,

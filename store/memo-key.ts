@@ -10,11 +10,11 @@ import { TOOLS_VERSION } from '../schemas/tools.ts';
 import { keyInput } from './memo-inputs.ts';
 
 /** What samples or trains; `evaluate` is greedy, and so the same in every iteration. */
-const SEEDED: StageKind[] = ['generate', 'rationalize', 'rank', 'fine-tune', 'prefer', 'reward-model'];
+const SEEDED: StageKind[] = ['generate', 'rationalize', 'rank', 'fine-tune', 'prefer', 'reward-model', 'think'];
 /** What the iteration's number changes: seeds of samples, the draw, the number of steps. */
 const BY_ITERATION: ReadonlySet<StageKind> = new Set<StageKind>([...SEEDED, 'draw', 'unfiltered', 'turns']);
 /** What an engine computes; the others are the same on every machine. */
-const BY_ENGINE: ReadonlySet<StageKind> = new Set<StageKind>([...SEEDED, 'evaluate']);
+const BY_ENGINE: ReadonlySet<StageKind> = new Set<StageKind>([...SEEDED, 'evaluate', 'perplexity']);
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 

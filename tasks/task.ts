@@ -20,7 +20,7 @@ export interface Stratum {
   at(index: number): Problem;
 }
 
-/** A problem with a rationale that is known to be right: what the base learns the form from. */
+/** A problem with a rationale that is known to be right (but see `seedsErr`): what the base learns the form from. */
 export interface SeedTriple {
   problem: Problem;
   rationale: string;
@@ -47,6 +47,8 @@ export interface Task<P = any> {
   heldOut(split: 'dev' | 'test', parameters: P): Problem[];
   /** Seed triples, all of the train split. */
   seeds(parameters: P, seed: string): SeedTriple[];
+  /** The seeds' teacher errs on purpose, so that some rationales are wrong; absent = all are right and sound. */
+  seedsErr?: true;
   prompt: {
     free(problem: Problem): string;
     hinted(problem: Problem): string;
@@ -62,6 +64,8 @@ export interface Task<P = any> {
   };
   /** Texts with which a model goes on to a question of its own: sampling may end there, and `parse` reads no further. */
   stop?: string[];
+  /** The gold completion in parts, each of a kind that losses are reported by: for text that is learnt as it stands. */
+  parts?(problem: Problem): { text: string; kind: string }[];
   /** The completion a perfect model would give; the contract suite holds that it is accepted. */
   goldCompletion(problem: Problem): string;
   /** Reads the answer out of a completion; null = none. Some answers can be read only by who knows the options. */

@@ -30,7 +30,16 @@ const T995 = [
 /** Of more than 30 the point of 30: never too narrow. */
 const t995 = (freedom: number): number => T995[Math.min(freedom, T995.length) - 1] ?? NaN;
 
-const mean = (values: number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
+export const mean = (values: number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
+
+/** 99% interval of a mean (Student's t); null for fewer than two values. */
+export function intervalOf(values: number[]): [low: number, high: number] | null {
+  if (values.length < 2) return null;
+  const middle = mean(values);
+  const variance = values.reduce((sum, one) => sum + (one - middle) ** 2, 0) / (values.length - 1);
+  const half = t995(values.length - 1) * Math.sqrt(variance / values.length);
+  return [middle - half, middle + half];
+}
 
 /** @param loop its `seeds` are 1 … seeds. @throws RangeError as predict and tabular do. */
 export function foretold(loop: Loop & { samples: number; seeds: number }): Foretold[] {
@@ -52,10 +61,7 @@ export function foretold(loop: Loop & { samples: number; seeds: number }): Foret
       return run[iteration]!.accuracy - accuracyOf({ states, deltas: next });
     });
     const off = mean(differences);
-    if (differences.length < 2) return { ...row, off, interval: null, within: null };
-    const variance = differences.reduce((sum, one) => sum + (one - off) ** 2, 0) / (differences.length - 1);
-    const half = t995(differences.length - 1) * Math.sqrt(variance / differences.length);
-    const interval: [number, number] = [off - half, off + half];
-    return { ...row, off, interval, within: interval[0] <= 0 && interval[1] >= 0 };
+    const interval = intervalOf(differences);
+    return { ...row, off, interval, within: interval && interval[0] <= 0 && interval[1] >= 0 };
   });
 }

@@ -15,8 +15,7 @@ import { stageOrder, stagesRead } from '../schemas/recipe.ts';
 import type { Recipe } from '../schemas/recipe.ts';
 import { QUERIES, WORKFLOWS } from '../schemas/run.ts';
 import type { IterationProgress, IterationSummary, ResolvedRun, StageProgress } from '../schemas/run.ts';
-import { stageRow } from '../schemas/stage.ts';
-import type { StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
+import { stageRow, type StageInput, type StageKind, type StageOutput } from '../schemas/stage.ts';
 import { CARRIED } from '../schemas/port-values.ts';
 import type { CarriedRows, Rows, ScoreShard } from '../schemas/port-values.ts';
 import { iterationDetails } from './details.ts';
@@ -266,7 +265,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
     const read = of('fine-tune').flatMap(({ name }) => recipe.stages[name]?.in.examples ?? []);
     const learnedFrom = new Set(read.map((ref) => ref.split('.')[0]));
     const examples = finished.flatMap(({ name, outputs }) => (learnedFrom.has(name) ? [outputs] : []));
-    const trained = of('fine-tune').flatMap(({ outputs }) => outputs.map((one) => one.trained));
+    const trained = [...of('fine-tune'), ...of('think')].flatMap(({ outputs }) => outputs.map((one) => one.trained));
     const whole: SealInput = {
       n: input.n,
       attempt: input.attempt,
@@ -280,6 +279,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
       model: (await valueOf(recipe.carry.model)) as Model,
       ...(await carried()),
       ...(of('rank').length > 0 && { ranked: rowsOf(allOf('rank'), ['ranking'])[0] }),
+      ...(of('perplexity').length > 0 && { losses: rowsOf(allOf('perplexity'), ['losses'])[0] }),
       seconds: Object.fromEntries(finished.map(({ name, outputs }) => [name, sum(outputs, (one) => one.seconds)])),
       tokens: Object.fromEntries(finished.map(({ name, outputs }) => [name, sum(outputs, (one) => one.tokens)])),
       ...shardCounts(finished),

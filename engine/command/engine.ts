@@ -98,7 +98,7 @@ type Run = (args: string[], onLine: (line: string) => void, signal?: AbortSignal
 async function train(run: Run, name: string, request: TrainRequest, control: EngineControl = {}): Promise<TrainResult> {
   control.signal?.throwIfAborted();
   const { schedule, outputPath } = request;
-  if (request.preference ?? request.policy ?? request.rewardModel)
+  if (request.preference ?? request.policy ?? request.rewardModel ?? request.quiet)
     throw new EngineError(
       'TrainingDataInvalid',
       `engine ${name} learns completions, neither preferences nor by rewards nor reward models; give the run an engine that trains with tfjs`,

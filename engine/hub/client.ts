@@ -18,6 +18,8 @@ export type HubCode =
   | 'DownloadDamaged' // bytes that are not those the Hub lists
   | 'ModelUnsupported' // nothing in it that startrail reads
   | 'ModelExists' // another model has that name here
+  | 'DatasetUnsupported' // not laid out as the task's description of it says
+  | 'DatasetExists' // another file has that name here
   | 'FetchUnderWay' // another process is at it
   | 'StoreFull'
   | 'InvalidInput';
@@ -61,21 +63,34 @@ interface Common {
   fetch: typeof fetch;
   accessToken?: string;
 }
-const { modelInfo, listFiles, downloadFile } = library as unknown as {
-  modelInfo(
-    asked: Common & { name: string; revision: string; additionalFields: string[] },
-  ): Promise<{ sha: string; cardData?: { license?: unknown }; tags?: string[] }>;
+type Info = (
+  asked: Common & { name: string; revision: string; additionalFields: string[] },
+) => Promise<{ sha: string; cardData?: { license?: unknown }; tags?: string[] }>;
+interface Repo {
+  type: 'model' | 'dataset';
+  name: string;
+}
+const { modelInfo, datasetInfo, listFiles, downloadFile } = library as unknown as {
+  modelInfo: Info;
+  datasetInfo: Info;
   listFiles(
-    asked: Common & { repo: string; revision: string; recursive: boolean },
+    asked: Common & { repo: Repo; revision: string; recursive: boolean },
   ): AsyncIterable<{ type: string; path: string; size: number; oid: string; lfs?: { oid: string } }>;
-  downloadFile(asked: Common & { repo: string; path: string; revision: string; xet: boolean }): Promise<Blob | null>;
+  downloadFile(asked: Common & { repo: Repo; path: string; revision: string; xet: boolean }): Promise<Blob | null>;
 };
+
+export interface HubOptions {
+  url: string;
+  token: string | undefined;
+  /** What names stand for. */
+  type?: 'model' | 'dataset';
+}
 
 /** Until the first byte of an answer. */
 const ANSWER_MS = 30_000;
 
 /** @param url without a path behind it. @throws HubError InvalidInput for a token that is none. */
-export function openHub({ url, token }: { url: string; token: string | undefined }): Hub {
+export function openHub({ url, token, type = 'model' }: HubOptions): Hub {
   if (token !== undefined && !token.startsWith('hf_'))
     throw new HubError(
       'InvalidInput',
@@ -110,7 +125,7 @@ export function openHub({ url, token }: { url: string; token: string | undefined
       if (from !== '0' && response.status !== 206)
         throw (seen.fault = new HubError(
           'HubUnreachable',
-          `${origin} does not send parts of files; delete the folder .fetching in the models folder and fetch the model in one go`,
+          `${origin} does not send parts of files; delete the folder .fetching beside what was fetched before, and fetch in one go`,
         ));
       return response;
     };
@@ -118,7 +133,7 @@ export function openHub({ url, token }: { url: string; token: string | undefined
       const { message, cause } = error as Error & { cause?: { code?: string; message?: string } };
       return new HubError(
         'HubUnreachable',
-        `${origin} does not answer (${cause?.code ?? cause?.message ?? message}); look whether this machine is online, name a mirror in HF_ENDPOINT, or copy the model's folder into the models folder by hand; what was fetched is kept`,
+        `${origin} does not answer (${cause?.code ?? cause?.message ?? message}); look whether this machine is online, name a mirror in HF_ENDPOINT, or put the files into their folder by hand; what was fetched is kept`,
         true,
       );
     };
@@ -129,7 +144,7 @@ export function openHub({ url, token }: { url: string; token: string | undefined
       if (why === 'GatedRepo' || (status === 403 && why === null) || (status === 401 && why === null))
         return new HubError(
           'ModelGated',
-          `${name} is given only to those whom its owner lets in; accept its terms at ${origin}/${name} and set HF_TOKEN to a token that may read it${token === undefined ? '' : ' (the one that is set may not)'}`,
+          `${name} is given only to those whom its owner lets in; accept its terms at ${origin}/${type === 'dataset' ? 'datasets/' : ''}${name} and set HF_TOKEN to a token that may read it${token === undefined ? '' : ' (the one that is set may not)'}`,
         );
       if (why === 'RevisionNotFound')
         return new HubError('ModelNotFound', `${name} has no revision ${revision}; name a branch, tag or commit of it`);
@@ -137,7 +152,7 @@ export function openHub({ url, token }: { url: string; token: string | undefined
       if (status === 404 || why === 'RepoNotFound')
         return new HubError(
           'ModelNotFound',
-          `there is no model ${name} at ${origin}, or it is private; look at the spelling (owner/name), or set HF_TOKEN to a token that may read it`,
+          `there is no ${type === 'model' ? 'model' : 'data set'} ${name} at ${origin}, or it is private; look at the spelling (owner/name), or set HF_TOKEN to a token that may read it`,
         );
       return new HubError(
         'HubUnreachable',
@@ -162,9 +177,11 @@ export function openHub({ url, token }: { url: string; token: string | undefined
     async resolve(name, revision) {
       const { common, strange } = asking(name, revision);
       const asked = { ...common, name, revision, additionalFields: ['sha', 'cardData', 'tags'] };
-      const { sha, cardData, tags } = await modelInfo(asked).catch((error: unknown) => {
-        throw strange(error);
-      });
+      const { sha, cardData, tags } = await (type === 'model' ? modelInfo : datasetInfo)(asked).catch(
+        (error: unknown) => {
+          throw strange(error);
+        },
+      );
       if (!/^[0-9a-f]{40}$/.test(String(sha))) throw strange(undefined);
       const tag = tags?.find((each) => each.startsWith('license:'))?.slice('license:'.length);
       const license = typeof cardData?.license === 'string' ? cardData.license : (tag ?? null);
@@ -175,13 +192,13 @@ export function openHub({ url, token }: { url: string; token: string | undefined
       const { common, strange } = asking(name, commit);
       const files: HubFile[] = [];
       try {
-        for await (const { type, path, size, oid, lfs } of listFiles({
+        for await (const { type: kind, path, size, oid, lfs } of listFiles({
           ...common,
-          repo: name,
+          repo: { type, name },
           revision: commit,
           recursive: true,
         }))
-          if (type === 'file')
+          if (kind === 'file')
             files.push({
               path,
               size,
@@ -195,11 +212,15 @@ export function openHub({ url, token }: { url: string; token: string | undefined
 
     async read(name, commit, file, from, signal) {
       const { common, seen, strange, unreachable } = asking(name, commit, signal);
-      const blob = await downloadFile({ ...common, repo: name, path: file, revision: commit, xet: false }).catch(
-        (error: unknown) => {
-          throw strange(error);
-        },
-      );
+      const blob = await downloadFile({
+        ...common,
+        repo: { type, name },
+        path: file,
+        revision: commit,
+        xet: false,
+      }).catch((error: unknown) => {
+        throw strange(error);
+      });
       if (blob === null) throw new HubError('ModelNotFound', `${name} has no file ${file} at ${commit}`);
       return (async function* () {
         try {

@@ -15,6 +15,7 @@ import { EngineError } from '../engine.ts';
 import { decoderConfig, type Json } from '../tfjs/pretrained/config.ts';
 import { HubError, type Hub, type HubFile } from './client.ts';
 import { download, type Download } from './download.ts';
+import { lock } from './lock.ts';
 
 export interface FetchRequest extends Pick<Download, 'signal' | 'pauseMs' | 'stalledMs'> {
   /** `owner/name`. */
@@ -122,32 +123,6 @@ export async function fetchModel(hub: Hub, request: FetchRequest): Promise<Fetch
       await rename(work, place);
     }
     return { model, place, commit, license, files: files.length, bytes: told.total, fresh: true };
-  }
-}
-
-/** One process a model: two would write into one file. What a killed one left is taken over. */
-async function lock(file: string, model: string): Promise<() => Promise<void>> {
-  await mkdir(path.dirname(file), { recursive: true });
-  for (;;) {
-    try {
-      await writeFile(file, String(process.pid), { flag: 'wx' });
-      return () => rm(file, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    const owner = Number(await readFile(file, 'utf8').catch(() => ''));
-    if (owner > 0 && isAlive(owner))
-      throw new HubError('FetchUnderWay', `process ${owner} is fetching ${model} already; wait for it, or end it`);
-    await rm(file, { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -20,6 +20,7 @@ import type { TrainRow } from '../engine.ts';
 import { uniform } from './rng.ts';
 import type { AimBatch } from './objective.ts';
 import type { PromptForm } from './prompt-form.ts';
+import type { Streams } from './quiet-streams.ts';
 
 /** One sequence: prompt, then completion. */
 export interface TokenRow {
@@ -194,6 +195,8 @@ export interface Batch {
   tokens: number;
   /** Where something else than the likelihood of its tokens is learnt. */
   aim?: AimBatch;
+  /** Where thoughts stand behind each row's text. */
+  thinking?: Streams;
 }
 
 /** The loss of a step is the mean over so many of these: predicted tokens, or what the aim counts. */

@@ -76,6 +76,12 @@ export function createTfjsEngine(): Engine {
 
     score: (request, control) => onModel(request, control, (sampler) => sampler.score(request.rows, control)),
 
+    costs: (request, control) =>
+      inTurn(control?.signal, async () => {
+        const { costsOf } = await import('./quiet-scorer.ts');
+        return costsOf(await readModel(request.model), request.rows, control);
+      }),
+
     train: (request, control) =>
       inTurn(control?.signal, async () => {
         // Loaded late: sampling alone does not need it.

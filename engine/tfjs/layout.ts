@@ -9,14 +9,14 @@
  * Rows of q and k, and what goes with them, are in another order than in the file: that of rotary.ts.
  */
 import type { AdapterOptions, DecoderConfig } from '../../schemas/checkpoint.ts';
-import { parameterShapes, REWARD_HEAD } from './parameters.ts';
+import { LAST_OF_MIXING, parameterShapes, REWARD_HEAD } from './parameters.ts';
 import { fileRow } from './rotary.ts';
 import { uniform } from './rng.ts';
 import type { NamedTensor } from './safetensors.ts';
 
 /** A stretch of the vector that the forward pass reads as one tensor. */
 export interface Block {
-  /** `embed`, `places`, `head`, `score`, `norm`, or `<layer>.<norm1|qkv|qNorm|kNorm|o|norm2|gate|up|down>`; `….bias` what is added. */
+  /** `embed`, `places`, `head`, `score`, `norm`, `start`, `end`, `mix0` … `mix2`, or `<layer>.<norm1|qkv|qNorm|kNorm|o|norm2|gate|up|down>`; `….bias` what is added. */
   name: string;
   shape: number[];
   length: number;
@@ -60,6 +60,11 @@ const BLOCKS: Record<string, string> = {
   'model.norm.weight': 'norm',
   'lm_head.weight': 'head',
   [REWARD_HEAD]: 'score',
+  'quiet.start.weight': 'start',
+  'quiet.end.weight': 'end',
+  'quiet.mix.0.weight': 'mix0',
+  'quiet.mix.1.weight': 'mix1',
+  'quiet.mix.2.weight': 'mix2',
 };
 
 /** Biases lie beside their matrix. */
@@ -145,7 +150,7 @@ export function initialTensors(config: DecoderConfig, seed: string): Map<string,
   const tensors = new Map<string, NamedTensor>();
   for (const [index, { name, shape }] of parameterShapes(config).entries()) {
     const data = new Float32Array(sizeOf(shape));
-    if (name === REWARD_HEAD) data.fill(0);
+    if (name === REWARD_HEAD || name === LAST_OF_MIXING) data.fill(0);
     else if (shape.length === 1) data.fill(name.endsWith('.bias') ? 0 : 1);
     else {
       const residual = /o_proj|down_proj/.test(name) ? Math.sqrt(2 * config.layers) : 1;

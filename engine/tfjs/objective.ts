@@ -13,9 +13,11 @@ import { policy } from './policy.ts';
 import type { PolicyAim, PolicyInputs } from './policy.ts';
 import { preference } from './preference.ts';
 import type { PreferenceInputs } from './preference.ts';
+import { QUIET_INPUTS } from './quiet.ts';
+import type { QuietAim } from './quiet.ts';
 
 /** `reward-model`: the last layer is the reward head, and a row predicts its label (reward-model.ts). */
-export type Aim = { kind: 'preference'; beta: number } | PolicyAim | { kind: 'reward-model' };
+export type Aim = { kind: 'preference'; beta: number } | PolicyAim | { kind: 'reward-model' } | QuietAim;
 
 /** A batch as an aim reads it. */
 export interface AimBatch {
@@ -35,6 +37,7 @@ export function aimInputs(aim: Aim): [name: string, type: number][] {
       ['reference', float32],
     ];
   if (aim.kind === 'reward-model') return [];
+  if (aim.kind === 'quiet') return QUIET_INPUTS.map((name) => [name, int32]);
   const names = ['sign', 'size'];
   if (aim.clip !== undefined) names.push('sampled');
   if (aim.kl !== undefined) names.push('reference', 'share');
@@ -45,7 +48,11 @@ export function aimInputs(aim: Aim): [name: string, type: number][] {
  * @param inputs those that `aimInputs` names.
  * @returns undefined: what the batch predicts is learnt as it is.
  */
-export function objectiveOf<V>(k: Kernels<V>, aim: Aim, inputs: Record<string, V>): Objective<V> | undefined {
+export function objectiveOf<V>(
+  k: Kernels<V>,
+  aim: Exclude<Aim, QuietAim>,
+  inputs: Record<string, V>,
+): Objective<V> | undefined {
   if (aim.kind === 'reward-model') return undefined;
   if (aim.kind === 'preference') return preference(k, inputs as unknown as PreferenceInputs<V>, aim.beta);
   return policy(k, inputs as unknown as PolicyInputs<V>, aim);

@@ -4,7 +4,7 @@
 import { tokenizerSize, type DecoderConfig, type TokenizerSpec } from '../../schemas/checkpoint.ts';
 import { shapeFault } from '../../schemas/decoder-shape.ts';
 
-export { headWidthOf, kvHeadsOf, parameterShapes, REWARD_HEAD } from '../../schemas/decoder-shape.ts';
+export { headWidthOf, kvHeadsOf, LAST_OF_MIXING, parameterShapes, REWARD_HEAD } from '../../schemas/decoder-shape.ts';
 export type { ParameterShape } from '../../schemas/decoder-shape.ts';
 
 /** What is wrong with this pair as one sentence, or null: what a schema of single fields cannot see. */

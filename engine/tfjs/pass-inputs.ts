@@ -7,6 +7,7 @@
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import type { Batch } from './batches.ts';
 import { headWidthOf } from './parameters.ts';
+import { placesOf } from './quiet-streams.ts';
 import { headTurns } from './rotary.ts';
 
 /** Most logits of one piece: 128 MiB, and as much again for their gradients. */
@@ -39,15 +40,16 @@ export interface PassInputs<V> {
   mask: V;
 }
 
-/** The tables of `PassInputs` for rows of up to `length` tokens: functions of the config alone. */
-export function makeTables(config: DecoderConfig, length: number) {
+/** `rotations` of `PassInputs` for tokens that stand at these positions of their texts. */
+export function rotationsAt(config: DecoderConfig, places: readonly number[]) {
   const width = headWidthOf(config);
-  const turns = Array.from({ length }, (_, t) => headTurns(config, t));
-  const rotations = new Float32Array(4 * length * width);
+  const byPlace = new Map([...new Set(places)].map((place) => [place, headTurns(config, place)]));
+  const rotations = new Float32Array(4 * places.length * width);
   let at = 0;
   for (const direction of [1, -1]) {
     for (const scale of [1 / Math.sqrt(width), 1]) {
-      for (const head of turns) {
+      for (const place of places) {
+        const head = byPlace.get(place)!;
         for (let j = 0; j < width; j += 2) {
           rotations[at++] = head[j]! * scale;
           rotations[at++] = direction * head[j + 1]! * scale;
@@ -55,22 +57,32 @@ export function makeTables(config: DecoderConfig, length: number) {
       }
     }
   }
+  return { values: rotations, shape: [4, (places.length * width) / 2, 2] };
+}
+
+/** The tables of `PassInputs` for rows of up to `length` tokens: functions of the config alone. */
+export function makeTables(config: DecoderConfig, length: number) {
+  const places = Array.from({ length }, (_, t) => t);
   const mask = new Float32Array(length * length);
-  for (let t = 0; t < length; t++) mask.fill(-1e9, t * length + t + 1, (t + 1) * length);
-  return {
-    rotations: { values: rotations, shape: [4, (length * width) / 2, 2] },
-    mask: { values: mask, shape: [1, length, length] },
-  };
+  for (let t = 0; t < length; t++) {
+    mask.fill(-1e9, t * length + t + 1, (t + 1) * length);
+    if (config.window !== undefined) mask.fill(-1e9, t * length, t * length + Math.max(0, t + 1 - config.window));
+  }
+  return { rotations: rotationsAt(config, places), mask: { values: mask, shape: [1, length, length] } };
 }
 
 /** The sizes of `PassInputs` for one batch. */
-export function passShapes(config: DecoderConfig, { batch, time, targets }: Pick<Batch, 'batch' | 'time' | 'targets'>) {
+export function passShapes(
+  config: DecoderConfig,
+  { batch, time, targets, thinking }: Pick<Batch, 'batch' | 'time' | 'targets' | 'thinking'>,
+) {
   const width = headWidthOf(config);
   const pairs = (time * width) / 2;
+  const stands = thinking && placesOf(thinking);
   const most = Math.max(1, Math.floor(LOGITS / config.vocabSize));
   const pieces = Math.max(1, Math.ceil(targets.length / most));
   return {
-    places: Int32Array.from({ length: batch * time }, (_, n) => n % time),
+    places: Int32Array.from({ length: batch * time }, (_, n) => stands?.[n % time] ?? n % time),
     pieces: Array.from({ length: pieces }, (_, n) => Math.min(most, targets.length - n * most)),
     tokens: batch * time,
     headsShape: [-1, time, width],

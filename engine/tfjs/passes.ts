@@ -7,7 +7,7 @@
  * Where the library does not take a graph, or with STARTRAIL_ENGINE_GRAPH=off, the same code runs op by op.
  */
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
-import type { Cache } from './cache.ts';
+import { MASKED, type Cache } from './cache.ts';
 import { forward, type Affine, type ForwardInputs, type LayerWeights } from './forward.ts';
 import { GraphKernels, type LoadedGraph, type Node } from './graph.ts';
 import type { HandleKernels } from './handles.ts';
@@ -92,6 +92,7 @@ export class Passes {
   #inputsOf(cache: Cache, ids: Int32Array, tokens: number, after: 'last' | 'every') {
     const { slots, room, length, padding } = cache;
     const groups = kvHeadsOf(this.#config);
+    const { window } = this.#config;
     const [group, width] = [this.#config.heads / groups, headWidthOf(this.#config)];
     // A slot whose row has ended goes on; a table of learned positions does not.
     const end = this.#config.positions === 'learned' ? this.#config.context - 1 : Infinity;
@@ -106,6 +107,8 @@ export class Passes {
         const row = mask.subarray(n * room, (n + 1) * room);
         row.set(seen);
         if (length + t >= padding[slot]!) row.fill(0, Math.max(length, padding[slot]!), length + t + 1);
+        // In slots' places: what a row may look at stands without a gap behind its padding.
+        if (window !== undefined) row.fill(MASKED, 0, Math.max(0, length + t + 1 - window));
       }
       last[slot] = n - 1;
     }

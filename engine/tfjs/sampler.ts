@@ -11,6 +11,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { TokenizerSpec } from '../../schemas/checkpoint.ts';
+import { EngineError } from '../engine.ts';
 import type { Completion, EngineControl, SampleRequest, SampleRow, TrainRow } from '../engine.ts';
 import { Cache, type SharedPrefix } from './cache.ts';
 import { bytesPerPosition, Decoder } from './decoder.ts';
@@ -120,6 +121,12 @@ export class Sampler {
   }
 
   #openPrefix(ids: readonly number[]): SharedPrefix {
+    const { window } = this.#decoder.config;
+    if (window !== undefined)
+      throw new EngineError(
+        'CheckpointInvalid',
+        `the model has a window of ${window} tokens, and texts before every prompt are not read through one; ask without examples (prompt: "plain")`,
+      );
     const key = ids.join();
     if (this.#prefix?.ids === key) return this.#prefix.shared;
     if (this.#prefix !== undefined) this.#decoder.closePrefix(this.#prefix.shared);

@@ -26,10 +26,13 @@ import { graphsWanted, tf } from './native.ts';
 import type { Tensor } from './native.ts';
 import { adamStep, stepScalars } from './optimizer.ts';
 import type { StepScalars, TrainState } from './optimizer.ts';
-import { makeTables, passShapes } from './pass-inputs.ts';
 import type { PassInputs } from './pass-inputs.ts';
+import { PASS_INTEGERS, PassTables, passTensors } from './pass-tensors.ts';
 import { aimInputs, objectiveOf } from './objective.ts';
 import type { Aim } from './objective.ts';
+import { quietLoss } from './quiet.ts';
+import { quietPass } from './quiet-pass.ts';
+import type { QuietInputs } from './quiet-pass.ts';
 
 /** The vectors outside the library, each [layout.size]. */
 export interface StateArrays {
@@ -39,22 +42,8 @@ export interface StateArrays {
 }
 
 type StepInputs<V> = TrainState<V> & PassInputs<V> & StepScalars<V> & { sum?: V; aim?: Record<string, V> };
-const INTEGERS = [
-  'ids',
-  'places',
-  'positions',
-  'targets',
-  'pieces',
-  'tokens',
-  'headsShape',
-  'pairsShape',
-  'rotationShape',
-  'maskShape',
-] as const;
-/** The tables of rotations and of what is masked grow by so many positions. */
-const TABLE_STEP = 64;
 const FLOATS = ['weights', 'first', 'second', 'rotations', 'mask', 'inverseTokens', 'stepSize', 'epsilon'] as const;
-const INPUTS = [...INTEGERS, ...FLOATS];
+const INPUTS = [...PASS_INTEGERS, ...FLOATS];
 
 /** What one run does: the last of a step's batches moves the weights, those before it only add up gradients. */
 interface Part {
@@ -81,8 +70,18 @@ function program<V>(
     adapter === undefined
       ? new FullLearner(k, layout, inputs.weights, aim?.kind === 'reward-model')
       : new AdapterLearner(k, { ...layout, adapter }, inputs.weights, frozen);
-  const objective = aim === undefined || inputs.aim === undefined ? undefined : objectiveOf(k, aim, inputs.aim);
-  const loss = learn(k, layout.config, learner, inputs, pieces, objective);
+  const lossOf = (): V => {
+    if (aim?.kind !== 'quiet') {
+      const objective = aim === undefined || inputs.aim === undefined ? undefined : objectiveOf(k, aim, inputs.aim);
+      return learn(k, layout.config, learner, inputs, pieces, objective);
+    }
+    const quiet = inputs.aim as unknown as QuietInputs<V>;
+    const pass = quietPass(k, layout.config, learner, { ...inputs, quiet });
+    const { loss, weights } = quietLoss(k, pass.costs, quiet, aim);
+    pass.back(weights);
+    return loss;
+  };
+  const loss = lossOf();
   const own = learner.gradient();
   const gradient = continues ? k.add(inputs.sum!, own) : own;
   if (!moves) return [gradient, loss];
@@ -97,7 +96,7 @@ function loadGraph(layout: Layout, schedule: TrainSchedule, frozen: readonly str
   const k = new GraphKernels();
   const floats = part.continues ? [...FLOATS, 'sum'] : FLOATS;
   const nodes = [
-    ...INTEGERS.map((name) => [name, k.input(CODES.int32)]),
+    ...PASS_INTEGERS.map((name) => [name, k.input(CODES.int32)]),
     ...floats.map((name) => [name, k.input(CODES.float32)]),
   ];
   const frozenNodes = new Map(frozen.map((name) => [name, k.input(CODES.float32)]));
@@ -143,7 +142,7 @@ function graphWorks(): boolean {
 export class TrainStep {
   readonly #kernels = new EagerKernels();
   readonly #graphs = new Map<string, LoadedGraph>();
-  #tables: (Pick<PassInputs<Tensor>, 'rotations' | 'mask'> & { length: number }) | undefined;
+  readonly #tables: PassTables;
   readonly #frozen: ReadonlyMap<string, Tensor>;
   #state: TrainState<Tensor>;
 
@@ -159,6 +158,7 @@ export class TrainStep {
     readonly mode: StepMode = stepMode(),
     readonly aim?: Aim,
   ) {
+    this.#tables = new PassTables(layout.config);
     this.#frozen = new Map(frozen.map(({ name, shape, data }) => [name, tf.keep(tf.tensor(data, shape))]));
     this.#state = {
       weights: tf.keep(tf.tensor1d(initial.weights)),
@@ -193,39 +193,27 @@ export class TrainStep {
 
   /** What `program` gives for one batch. */
   #outputs(batch: Batch, numbers: StepScalars<number>, sum: Tensor | undefined, moves: boolean): Tensor[] {
-    const shapes = passShapes(this.layout.config, batch);
-    const { rotations, mask } = this.#tablesFor(batch.time);
-    const ints = (values: ArrayLike<number>) => tf.tensor1d(Int32Array.from(values), 'int32');
+    const { inputs: read, pieces } = passTensors(this.layout.config, batch);
     const inputs: StepInputs<Tensor> = {
       ...this.#state,
       ...(sum !== undefined && { sum }),
-      rotations,
-      mask,
-      ids: ints(batch.ids),
-      places: ints(shapes.places),
-      positions: ints(batch.positions),
-      targets: ints(batch.targets),
-      pieces: ints(shapes.pieces),
-      tokens: tf.scalar(shapes.tokens, 'int32'),
-      headsShape: ints(shapes.headsShape),
-      pairsShape: ints(shapes.pairsShape),
-      rotationShape: ints(shapes.rotationShape),
-      maskShape: ints(shapes.maskShape),
+      ...this.#tables.of(batch),
+      ...read,
       inverseTokens: tf.scalar(numbers.inverseTokens),
       stepSize: tf.scalar(numbers.stepSize),
       epsilon: tf.scalar(numbers.epsilon),
     };
     const { aim } = this;
-    const read = aim === undefined ? [] : aimInputs(aim);
-    const ofAim = read.map(([name, type]) => {
+    const asked = aim === undefined ? [] : aimInputs(aim);
+    const ofAim = asked.map(([name, type]) => {
       const { values, shape } = batch.aim!.inputs[name]!;
       return tf.tensor(values, shape, type === CODES.int32 ? 'int32' : 'float32');
     });
-    if (aim !== undefined) inputs.aim = Object.fromEntries(read.map(([name], n) => [name, ofAim[n]!]));
+    if (aim !== undefined) inputs.aim = Object.fromEntries(asked.map(([name], n) => [name, ofAim[n]!]));
     const part: Part = {
       continues: sum !== undefined,
       moves,
-      pieces: shapes.pieces.length,
+      pieces,
       ...(aim !== undefined && { aim }),
     };
     if (this.mode === 'eager') return program(this.#kernels, this.layout, this.schedule, inputs, this.#frozen, part);
@@ -240,21 +228,9 @@ export class TrainStep {
     return graph;
   }
 
-  /** Made for the longest row so far: a context may be much longer than the rows trained on. */
-  #tablesFor(time: number): Pick<PassInputs<Tensor>, 'rotations' | 'mask'> {
-    if (this.#tables !== undefined && this.#tables.length >= time) return this.#tables;
-    this.#dropTables();
-    const length = Math.ceil(time / TABLE_STEP) * TABLE_STEP;
-    const { rotations, mask } = makeTables(this.layout.config, length);
-    const put = ({ values, shape }: typeof mask) => tf.keep(tf.tensor(values, shape));
-    this.#tables = { rotations: put(rotations), mask: put(mask), length };
-    return this.#tables;
-  }
-
-  #dropTables(): void {
-    this.#tables?.rotations.dispose();
-    this.#tables?.mask.dispose();
-    this.#tables = undefined;
+  /** As they are now: theirs who only read them, until the next step. */
+  get weights(): Tensor {
+    return this.#state.weights;
   }
 
   /** Copies of the vectors as they are now. */
@@ -266,7 +242,7 @@ export class TrainStep {
   dispose(): void {
     const { weights, first, second } = this.#state;
     for (const tensor of [weights, first, second, ...this.#frozen.values()]) tensor.dispose();
-    this.#dropTables();
+    this.#tables.dispose();
     this.#kernels.dispose();
     for (const graph of this.#graphs.values()) graph.dispose();
     this.#graphs.clear();

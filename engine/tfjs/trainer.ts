@@ -6,7 +6,7 @@
  * Deterministic: the same request gives the same bytes at one fingerprint, killed and resumed or not, with snapshots or
  * without. The loss is Σ cross-entropy over the completion tokens of an optimizer batch / their number; with `preference`, Σ over
  * its pairs / theirs (preference.ts), with `policy` over its completions / theirs (policy.ts), with `rewardModel` over the labels of
- * its rows / theirs (reward-model.ts).
+ * its rows / theirs (reward-model.ts), with `quiet` that of quiet.ts.
  */
 import { setImmediate } from 'node:timers/promises';
 import { EngineError } from '../engine.ts';
@@ -20,6 +20,8 @@ import { flatten, parameterLayout, unflatten } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { weightsDigest, writeCheckpoint } from './safetensors.ts';
 import type { Checkpoint, NamedTensor } from './safetensors.ts';
+import { drawn, isThinking, withThoughts } from './quiet.ts';
+import { Thinker } from './quiet-thinker.ts';
 import { withRewardHead } from './reward-model.ts';
 import { learningRateAt } from './schedule.ts';
 import { SnapshotFolder } from './snapshot.ts';
@@ -43,7 +45,8 @@ function learnedOf(request: TrainRequest, model: Checkpoint): Learned {
   const { start, adapter: options, seed, outputPath } = request;
   const reward = request.rewardModel === true;
   if (options === undefined) {
-    const learning = reward ? withRewardHead(model) : model;
+    const headed = reward ? withRewardHead(model) : model;
+    const learning = request.quiet ? withThoughts(headed, request.quiet, seed) : headed;
     return {
       layout: parameterLayout(learning.config),
       initial: learning.tensors,
@@ -54,6 +57,8 @@ function learnedOf(request: TrainRequest, model: Checkpoint): Learned {
       },
     };
   }
+  if (request.quiet)
+    throw new EngineError('CheckpointInvalid', 'thoughts are learnt by every weight; leave adapter out');
   if (start.kind === 'fresh' || start.checkpoint.base !== undefined) {
     const what = start.kind === 'fresh' ? 'fresh weights' : 'another adapter';
     throw new EngineError(
@@ -101,6 +106,7 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
   const windowStart = schedule.steps - Math.max(1, Math.floor(schedule.steps / 10));
 
   const step = new TrainStep(layout, schedule, position, learned.frozen(), undefined, aimOf(request));
+  const thinker = request.quiet && new Thinker(layout.config);
   let tokens = 0;
   try {
     let reportedAt = performance.now();
@@ -117,6 +123,8 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
         batches.push(data.assemble(taken.slice(at, at + schedule.batchSize)));
       const predicted = batches.reduce((sum, batch) => sum + countOf(batch), 0);
       const learningRate = learningRateAt(schedule, progress.step);
+      for (const [n, batch] of batches.entries())
+        if (isThinking(batch)) thinker?.think(batch, step.weights, drawn(seed, progress.step, n));
       const loss = step.run(batches, progress.step, learningRate);
       if (!Number.isFinite(loss)) {
         const mean = loss / predicted;
@@ -163,6 +171,7 @@ export async function train(request: TrainRequest, control: EngineControl = {}):
       tokens,
     };
   } finally {
+    thinker?.dispose();
     step.dispose();
   }
 }

@@ -8,6 +8,8 @@ import { assembleSamples, readSamples } from './policy.ts';
 import type { PolicyAim } from './policy.ts';
 import { assemblePairs, readPairs } from './preference.ts';
 import { openForm } from './prompt-form.ts';
+import { assembleThinking } from './quiet.ts';
+import type { QuietAim } from './quiet.ts';
 import { assembleLabelled, readLabelled } from './reward-model.ts';
 import type { Checkpoint } from './safetensors.ts';
 import { tokenLogProbabilities } from './scorer.ts';
@@ -24,9 +26,11 @@ export function aimOf({
   preference,
   policy,
   rewardModel,
-}: Pick<TrainRequest, 'preference' | 'policy' | 'rewardModel'>): Aim | undefined {
+  quiet,
+}: Pick<TrainRequest, 'preference' | 'policy' | 'rewardModel' | 'quiet'>): Aim | undefined {
   if (preference !== undefined) return { kind: 'preference', beta: preference.beta };
   if (rewardModel) return { kind: 'reward-model' };
+  if (quiet !== undefined) return quietAim(quiet);
   return policy && policyAim(policy);
 }
 
@@ -36,9 +40,14 @@ const policyAim = ({ ratio, kl }: NonNullable<TrainRequest['policy']>): PolicyAi
   ...(kl && { kl: kl.by }),
 });
 
+const quietAim = ({ marker: _, ...quiet }: NonNullable<TrainRequest['quiet']>): QuietAim => ({
+  kind: 'quiet',
+  ...quiet,
+});
+
 /** @throws as `readRows`; with frozen models EngineError CheckpointInvalid, and the signal's reason. */
 export async function openData(
-  { dataPath, preference, policy, rewardModel, chat }: TrainRequest,
+  { dataPath, preference, policy, rewardModel, quiet, chat }: TrainRequest,
   model: Checkpoint,
   control: EngineControl,
 ): Promise<TrainingData> {
@@ -54,6 +63,12 @@ export async function openData(
   });
   if (preference !== undefined) return dataOf(await readPairs(dataPath, form, model.config), assemblePairs);
   if (rewardModel) return dataOf(await readLabelled(dataPath, form, model.config), assembleLabelled);
+  if (quiet !== undefined) {
+    const { vocabSize } = model.config;
+    return dataOf(await readRows(dataPath, form, model.config), (rows) =>
+      assembleThinking(rows, pad, vocabSize, quietAim(quiet)),
+    );
+  }
   if (policy === undefined) return dataOf(await readRows(dataPath, form, model.config), assemble);
   const read = await readSamples(dataPath, form, model.config);
   /** The same numbers each time: a training that is taken up again makes them again, and goes on bit for bit. */

@@ -20,6 +20,8 @@ const kinds: [string, Partial<DecoderConfig>][] = [
   ['wider', { dModel: 256, heads: 4, layers: 2, context: 512 }],
   ['two query heads to a key head', { kvHeads: 2 }],
   ['all query heads on one key head, swiglu', { kvHeads: 1, activation: 'swiglu', dFF: 72, dModel: 48, heads: 3 }],
+  ['a window of three tokens', { window: 3 }],
+  ['a window of one, learned positions', { window: 1, positions: 'learned' }],
   ...Object.entries(FAMILIES),
 ];
 

@@ -93,6 +93,7 @@ const kinds: [string, Partial<DecoderConfig>][] = [
   ['swiglu, grouped', { activation: 'swiglu', heads: 4, kvHeads: 2 }],
   ['one key head, untied', { tiedEmbeddings: false, heads: 4, kvHeads: 1 }],
   ['one of all', { activation: 'swiglu', tiedEmbeddings: false, layers: 1, heads: 1 }],
+  ['a window of three tokens', { window: 3 }],
   ...Object.entries(FAMILIES).map(([name, config]): [string, Partial<DecoderConfig>] => [
     name,
     { heads: 4, ...config, rotaryWidth: 'rotaryWidth' in config ? 2 : undefined },

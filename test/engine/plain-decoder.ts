@@ -58,7 +58,9 @@ export function plainDecoder(
     return width === turning ? turned : tf.concat([turned, rest], 1);
   };
   const causal = tf.tensor(
-    Array.from({ length: time }, (_, q) => Array.from({ length: time }, (_, k) => (k > q ? -1e9 : 0))),
+    Array.from({ length: time }, (_, q) =>
+      Array.from({ length: time }, (_, k) => (k > q || q - k >= (config.window ?? time) ? -1e9 : 0)),
+    ),
   );
 
   const attention = (n: any, at: (name: string) => string) => {

@@ -139,3 +139,12 @@ describe('row independence behind a prefix', () => {
     300_000,
   );
 });
+
+it('is refused by a model with a window, which would not read through it', async () => {
+  const sampler = new Sampler(randomModel({ window: 3 }, 21));
+  const rows = [{ prompt: additionPrompt(1), seed: seedOf(0), maxNewTokens: 4 }];
+  const sampling = { temperature: 0, topP: 1 };
+  await expect(sampler.sample({ rows, sampling, prefix })).rejects.toThrow('a window of 3 tokens');
+  expect(await sampler.sample({ rows, sampling })).toHaveLength(1);
+  sampler.close();
+});

@@ -118,6 +118,7 @@ export const environmentReaders: Record<string, string> = {
   'engine/models.ts': 'hands its own environment, without the secrets, to the process that imports a model',
   'engine/command/process.ts': 'hands its own environment, without the secrets, to the trainer it starts',
   'verifiers/host.ts': 'hands its own environment, without the secrets, to the verifier it starts',
+  'verifiers/lean-process.ts': 'looks for Lean where STARTRAIL_LEAN and PATH say, inside the verifier it starts',
   'engine/child.ts': 'a process of its own, told by its parent what to be',
   'bench/': 'measurements are set up by hand',
   'scripts/': 'set-up runs before the settings can be loaded',

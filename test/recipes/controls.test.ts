@@ -95,7 +95,7 @@ describe('controls', () => {
 
   it('are refused where they would say nothing', () => {
     expect(controlsFor(recipe('rest-em'))).toEqual(
-      CONTROLS.filter((name) => !['hint-only', 'shuffled-labels', 'random-tools'].includes(name)),
+      CONTROLS.filter((name) => !['hint-only', 'shuffled-labels', 'random-tools', 'pause', 'silent'].includes(name)),
     );
     expect(controlsFor(recipe('start'))).toContain('random-tools');
     expect(controlsFor(recipe('start-without-tools'))).not.toContain('random-tools');

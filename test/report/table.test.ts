@@ -85,6 +85,13 @@ describe('the table of a run', () => {
     expect(runTable(run)).not.toContain('calls of tools');
   });
 
+  it('says how many steps a text has beside its gold, by stratum', () => {
+    const counted = with_({});
+    counted.iterations[2]!.stepCounts = { '10': { own: 9, gold: 8.04 }, '2': { own: 1.96, gold: 2 } };
+    expect(runTable(counted)).toContain('steps a text (of the gold) by stratum 2: 2.0 (2.0), 10: 9.0 (8.0)');
+    expect(runTable(run)).not.toContain('steps a text');
+  });
+
   it('lets no control character through', () => {
     const odd = with_({ fingerprint: '\u001b[2Jgone\u0007' });
     for (const { accuracy } of odd.iterations) accuracy.byStratum['\u001b]0;x\u0007|'] = { accuracy: 0.5, n: 10 };

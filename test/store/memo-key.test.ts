@@ -33,9 +33,9 @@ const ROWS = /\.shards\.\d+\.rows$/;
 
 function matters(kind: StageKind, name: string): boolean {
   if (NEVER.test(name) || IMPLIED.test(name)) return false;
-  const bothEnter = ['generate', 'rationalize', 'fine-tune', 'prefer', 'reward-model', 'rank'];
+  const bothEnter = ['generate', 'rationalize', 'fine-tune', 'prefer', 'reward-model', 'rank', 'think'];
   if (name === 'iteration') return [...bothEnter, 'draw', 'unfiltered', 'turns'].includes(kind);
-  if (name === 'run.fingerprint') return [...bothEnter, 'evaluate'].includes(kind);
+  if (name === 'run.fingerprint') return [...bothEnter, 'evaluate', 'perplexity'].includes(kind);
   if (kind === 'import') return ['options', 'inputs.from.files'].includes(name);
   if (name.startsWith('carried')) return kind === 'fine-tune';
   return true;

@@ -149,6 +149,13 @@ export function inputsOfAllKinds(): StageInput[] {
       options: preferring,
       inputs: { correct: slice('c1'), incorrect: slice('i1'), from: model('base') },
     },
+    {
+      ...common(),
+      kind: 'think',
+      options: { ...preferring, thoughts: 'sampled', tokens: 4, ahead: 2, passes: 2, policy: 1, marker: ':' },
+      inputs: { problems: slice('p1'), from: model('base') },
+    },
+    { ...common(), kind: 'perplexity', options: {}, inputs: { model: model('m'), test: slice('t') } },
     { ...common(), kind: 'hard', options: { atMost: 0.25 }, inputs: { correct: slice('c1'), incorrect: slice('i1') } },
     {
       ...common(),

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+/** A data set's name ends with `.dataset` here. */
 export interface FakeRepo {
   commit: string;
   license?: string;
@@ -50,6 +51,11 @@ export async function hubServer(repos: Record<string, FakeRepo>) {
     const { pathname } = new URL(request.url!, 'http://hub');
     const parts = pathname.split('/').slice(1).map(decodeURIComponent);
     const api = parts[0] === 'api' ? parts.splice(0, 2) : undefined;
+    if (api?.[1] === 'datasets' || parts[0] === 'datasets') {
+      if (!api) parts.shift();
+      // A data set is not found among the models, nor a model among these.
+      parts[1] += '.dataset';
+    }
     const [owner, name, what, revision, ...rest] = parts;
     const repo = repos[`${owner}/${name}`];
     const { authorization, range } = request.headers;
