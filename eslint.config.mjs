@@ -15,6 +15,20 @@ const nodeGlobals = [
   'structuredClone',
 ];
 
+/** What the live page's scripts find in a browser. */
+const browserGlobals = [
+  'DOMParser',
+  'EventSource',
+  'FormData',
+  'URLSearchParams',
+  'addEventListener',
+  'document',
+  'history',
+  'localStorage',
+  'location',
+  'sessionStorage',
+];
+
 export default tseslint.config(
   { ignores: ['node_modules/', '.startrail/', 'coverage/', '**/*.d.mts'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
@@ -47,6 +61,10 @@ export default tseslint.config(
         ...['assignment', 'argument', 'call', 'member-access', 'return'].map((use) => `no-unsafe-${use}`),
       ].map((rule) => [`@typescript-eslint/${rule}`, 'off']),
     ),
+  },
+  {
+    files: ['page/client/*.mjs'],
+    languageOptions: { globals: Object.fromEntries(browserGlobals.map((name) => [name, 'readonly'])) },
   },
   {
     files: ['**/*.mjs', 'bin/startrail'],

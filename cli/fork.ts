@@ -46,24 +46,28 @@ export function chooseForkId(origin: string, from: number, taken: readonly strin
   for (let k = 1; ; k++) if (!taken.includes(`${stem}-${k}`)) return `${stem}-${k}`;
 }
 
+/** How many iterations are shared. Throws InvalidInput, EngineUnavailable, StoreFull, NothingRecorded; starts nothing. */
+export async function checkFork(context: Context, origin: RunDocument, input: ForkInput): Promise<number> {
+  const { filled, shared } = await asInput(() => planFork(resolvedRun(origin), input));
+  const { context: before, fresh } = resolvedRun(origin).resolved;
+  const { parameters, engine } = before;
+  checkEngine(context, engine);
+  // As for a run of its own, though a part of it is shared; a task that only the workers have is not known here.
+  const task = taskById(origin.task);
+  const { vocabSize } = shapeOf(fresh);
+  checkDisk(context.home, task ? estimate({ filled, task, parameters, engine, vocabSize }, []).diskBytes : 0);
+  return shared.length;
+}
+
 export async function fork(context: Context, origin: string, options: ForkOptions): Promise<number> {
   const { terminal } = context;
   const { store, document } = await storedRun(context, origin);
   const input = forkInput(document, options);
-  const { filled, shared } = await asInput(() => planFork(resolvedRun(document), input));
-  const { context: before, fresh } = resolvedRun(document).resolved;
-  const { parameters, engine } = before;
-  checkEngine(context, engine);
-  // As for a run of its own, though a part of it is shared; a task that only the workers have is not known here.
-  const task = taskById(document.task);
-  const { vocabSize } = shapeOf(fresh);
-  checkDisk(context.home, task ? estimate({ filled, task, parameters, engine, vocabSize }, []).diskBytes : 0);
+  const shared = await checkFork(context, document, input);
   const taken = await runIds(store);
   const choose = (names: string[]) => chooseForkId(origin, options.from, names);
   const { session, runId, leaving } = await beginRun(context, 'fork', input, { wanted: options.runId, choose, taken });
-  terminal.say(
-    `fork ${runId} started; it shares ${shared.length} iterations (0 to ${shared.length - 1}) with ${origin}`,
-  );
+  terminal.say(`fork ${runId} started; it shares ${shared} iterations (0 to ${shared - 1}) with ${origin}`);
   const code = await followToEnd(context, session, runId, 'fork', leaving, input);
   const ended = await readRun(store, runId);
   for (const line of ended ? sharedWork(ended, options.from) : []) terminal.say(line);

@@ -4,7 +4,13 @@ import { z } from 'zod';
 import { readJson, writeJson } from './home.ts';
 import type { HomePaths } from './home.ts';
 
-export const Ports = z.object({ server: z.int().min(1).max(65_535), ui: z.int().min(1).max(65_535) });
+const Port = z.int().min(1).max(65_535);
+export const Ports = z.object({
+  server: Port,
+  ui: Port,
+  /** Of the live page; absent until there was one. */
+  page: Port.optional(),
+});
 export type Ports = z.infer<typeof Ports>;
 
 /** Listens for a moment; 0 means any. Resolves with the port, or undefined if it is taken. */
@@ -37,8 +43,20 @@ export async function choosePorts(paths: HomePaths): Promise<{ ports: Ports; mov
   const kept = parsed.success ? parsed.data : undefined;
   const server = await freePort(kept?.server, kept?.ui);
   const ui = await freePort(kept?.ui, server);
-  const ports = { server, ui };
+  const ports = { ...kept, server, ui };
   const moved = kept !== undefined && (kept.server !== server || kept.ui !== ui);
   if (!kept || moved) writeJson(paths.ports, ports);
   return { ports, moved };
+}
+
+/** The one that the live page had last; undefined = none yet. */
+export function pagePort(paths: HomePaths): number | undefined {
+  const parsed = Ports.safeParse(readJson(paths.ports));
+  return parsed.success ? parsed.data.page : undefined;
+}
+
+/** Only the owner calls this, once its server runs. */
+export function keepPagePort(paths: HomePaths, page: number): void {
+  const parsed = Ports.safeParse(readJson(paths.ports));
+  if (parsed.success && parsed.data.page !== page) writeJson(paths.ports, { ...parsed.data, page });
 }

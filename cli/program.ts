@@ -17,6 +17,7 @@ import type { PromoteOptions } from './models.ts';
 import type { PaperOptions } from './paper-rows.ts';
 import type { StudyOptions } from './study.ts';
 import type { TheoryOptions } from './theory.ts';
+import type { UpOptions } from './up.ts';
 import { contextOf } from './parts.ts';
 import type { Context } from './parts.ts';
 import { addScheduleVerbs } from './schedule-verbs.ts';
@@ -132,9 +133,10 @@ export function buildProgram(terminal: Terminal, act: (handler: Handler) => Prom
           : (await import('./theory.ts')).theory(context, options),
       ),
     );
-  verb('up', 'server, UI and worker in the foreground').action(() =>
-    act(async (context) => (await import('./up.ts')).up(context)),
-  );
+  verb('up', 'server, UI, live page and worker in the foreground')
+    .option('--port <n>', 'of the live page; 0 = a free one (the one it had last)', integer(0))
+    .option('--token [token]', 'the page may steer runs, for whoever has the token; without a value one is made')
+    .action((options: UpOptions) => act(async (context) => (await import('./up.ts')).up(context, options)));
   const ofRun = (name: string, description: string) =>
     verb(name, description).argument('<run>', 'its id', runIdArgument);
   ofRun('watch', 'follow a run, going on with it where nobody works on it')

@@ -69,6 +69,35 @@ export async function steer(context: Context, runId: string, steering: Steering)
 const hasEnded = (runId: string, status: string) =>
   new CliError(EXIT.input, 'RunEnded', `run ${runId} has ended (${status}); there is nothing to do`, { status });
 
+/** The run has taken the update when it resolves. Throws Refused (2), NoAnswer (3), WorkflowNotFoundError. */
+export async function sendUpdate(
+  session: Session,
+  runId: string,
+  update: Steering['update'],
+  argument?: unknown,
+): Promise<void> {
+  const handle = session.client.workflow.getHandle(runId);
+  try {
+    const args = argument === undefined ? [] : [argument];
+    await session.connection.withDeadline(Date.now() + WAIT.updateMs, () =>
+      handle.executeUpdate(UPDATES[update], { args: args as [] }),
+    );
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError)
+      throw new CliError(
+        EXIT.input,
+        'Refused',
+        `run ${runId} refused ${update}: ${error.cause?.message ?? error.message}`,
+      );
+    if (error instanceof WorkflowNotFoundError) throw error;
+    throw new CliError(
+      EXIT.unreachable,
+      'NoAnswer',
+      `run ${runId} did not answer within ${WAIT.updateMs / 1_000} s (${error instanceof Error ? error.message : String(error)}): \`${reattach(runId)}\` shows how it is`,
+    );
+  }
+}
+
 async function send(context: Context, session: Session, runId: string, steering: Steering): Promise<number> {
   const { terminal } = context;
   const handle = session.client.workflow.getHandle(runId);
@@ -90,25 +119,7 @@ async function send(context: Context, session: Session, runId: string, steering:
       return answer('terminated', `terminated; its code could not take an orderly stop (${seen.stuck})`);
     }
   }
-  try {
-    const args = steering.argument === undefined ? [] : [steering.argument];
-    await session.connection.withDeadline(Date.now() + WAIT.updateMs, () =>
-      handle.executeUpdate(UPDATES[steering.update], { args: args as [] }),
-    );
-  } catch (error) {
-    if (error instanceof WorkflowUpdateFailedError)
-      throw new CliError(
-        EXIT.input,
-        'Refused',
-        `run ${runId} refused ${steering.update}: ${error.cause?.message ?? error.message}`,
-      );
-    if (error instanceof WorkflowNotFoundError) throw error;
-    throw new CliError(
-      EXIT.unreachable,
-      'NoAnswer',
-      `run ${runId} did not answer within ${WAIT.updateMs / 1_000} s (${error instanceof Error ? error.message : String(error)}): \`${reattach(runId)}\` shows how it is`,
-    );
-  }
+  await sendUpdate(session, runId, steering.update, steering.argument);
   const patience = session.mode === 'owner' ? WAIT.ownMs : WAIT.attachedMs;
   let status: RunStatus | null = null;
   for (const until = performance.now() + patience; performance.now() < until; await pause(WAIT.lookMs)) {

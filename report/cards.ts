@@ -66,7 +66,8 @@ function aboutOthers(others: Judged[]): string {
 /** Longer texts scroll; those must be reachable by keyboard, the others should not hold it up. */
 const SCROLLS = 14;
 
-function rationale(row: Judged, outcome: Outcome | null): Markup {
+/** A judged text, its lines numbered, the first wrong one marked; `outcome` null says whether it was hinted. */
+export function rationale(row: Judged, outcome: Outcome | null): Markup {
   const { rationale: made, verdict, sound, firstWrongStep } = row;
   const lines = visible(made.text).split('\n');
   const steps =

@@ -50,7 +50,8 @@ const WIDE = [1060, 380] as const;
 const NARROW = [350, 270] as const;
 
 type Draw = (narrow: boolean) => EChartsCoreOption;
-function both(id: string, draw: Draw, tip: Tip): Figure['svg'] {
+/** Wide, and for a phone. */
+export function both(id: string, draw: Draw, tip: Tip): Figure['svg'] {
   return {
     wide: drawn(id, draw(false), ...WIDE, tip),
     narrow: drawn(`${id}-s`, draw(true), ...NARROW, tip),
@@ -70,10 +71,11 @@ function bestIndex(document: RunDocument, records: IterationRecord[]): number | 
 
 /** All figures of a run, in the order they are shown. The same document ⇒ the same bytes. */
 export function figuresOf(document: RunDocument): Figure[] {
-  return [accuracy(document), ledger(document), sound(document), speed(document), time(document)];
+  return [accuracyFigure(document), ledger(document), sound(document), speed(document), time(document)];
 }
 
-function accuracy(document: RunDocument): Figure {
+/** Test accuracy by stratum over iterations, with intervals. */
+export function accuracyFigure(document: RunDocument): Figure {
   const records = document.iterations;
   const name = strataName(document);
   const strata = strataOf(document);

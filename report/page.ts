@@ -108,7 +108,8 @@ function head(document: RunDocument): Markup {
   </header>`;
 }
 
-function tiles(document: RunDocument): Markup {
+/** The run in five numbers. */
+export function tiles(document: RunDocument): Markup {
   const records = document.iterations;
   const best = bestOf(document);
   const [base, top] = [records.find((record) => record.n === 0), best].map((one) => one && overall(one.accuracy));
@@ -131,7 +132,8 @@ function tiles(document: RunDocument): Markup {
   </dl>`;
 }
 
-function table(document: RunDocument): Markup {
+/** One row an iteration. */
+export function table(document: RunDocument): Markup {
   if (document.iterations.length === 0) return markup`<p class="note">No iteration is finished yet.</p>`;
   const columns = columnsOf(document);
   const span = (group: string) => columns.filter((column) => column.group === group).length;
@@ -183,7 +185,8 @@ function mark({ mark: form, colour }: Key): Markup {
   );
 }
 
-function figure({ id, title, caption, alt, keys, svg, table: { head: heads, rows } }: Figure): Markup {
+/** A figure with its numbers. */
+export function figure({ id, title, caption, alt, keys, svg, table: { head: heads, rows } }: Figure): Markup {
   const drawing =
     svg &&
     markup`<div class="plot" role="img" aria-label="${alt}">

@@ -65,6 +65,11 @@ export const rules: Record<string, Rule> = {
   connection: { from: [config], why: 'how the server is reached and what it may read is known in one place' },
   theory: { from: ['schemas/mulberry32.ts'], why: 'pure arithmetic on chains of states' },
   report: { from: ['schemas', 'store'], why: 'a report is made from the archive, without a server' },
+  page: {
+    from: ['schemas', 'store', 'report', 'tasks/task.ts', 'activities/seed.ts'],
+    packages: (specifier) => isBuiltin(specifier) || packageName(specifier) === 'zod',
+    why: 'the live page shows the archive; whoever starts it hands it what talks to the server',
+  },
   cli: {
     // The archive is a store; a plan (--dry-run, bad input told before anything starts) is what `resolve` would make of it;
     // a model that is exported is read from the archive and written in another form.
@@ -72,6 +77,7 @@ export const rules: Record<string, Rule> = {
       'schemas',
       'recipes',
       'report',
+      'page',
       'store',
       'tasks',
       'theory',

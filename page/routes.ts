@@ -1,0 +1,148 @@
+/**
+ * What there is under which address.
+ *
+ *   GET  /                                    runs
+ *   GET  /runs/<run>[?iteration=n]            one run
+ *   GET  /runs/<run>/rationales[?…]           its rationales, filtered and paged (filter.ts)
+ *   GET  /runs/<run>/weights                  its models, one from the other
+ *   GET  /runs/<run>/iterations/<n>/weights   a model back to its rows
+ *   GET  /runs/<run>/iterations/<n>/rows/<i>  a row back to prompt, seed and model
+ *   GET  /compare[?a=…&b=…]                   two runs, or recipes as recipe:<id>
+ *   GET  /events?topic=…                      its changes, as server-sent events
+ *   GET  /assets/<name>                       scripts, style, icon
+ *   POST /runs/<run>/<action>                 pause, resume, stop, retry, abandon, fork; with the token
+ */
+import type { ServerResponse } from 'node:http';
+import { z } from 'zod';
+import type { Asked } from './admission.ts';
+import { createArchive } from './archive.ts';
+import { loadAssets } from './assets.ts';
+import { ACTIONS } from './installation.ts';
+import type { Action, Installation } from './installation.ts';
+import { shell } from './layout.ts';
+import type { Part, View } from './layout.ts';
+import { compareView } from './compare-view.ts';
+import { filterIn } from './filter.ts';
+import { createLive } from './live.ts';
+import { rationalesView, recordIn } from './rationales-view.ts';
+import { createRowArchive } from './rows.ts';
+import { rowView } from './row-view.ts';
+import { chainView, weightsView } from './weights-view.ts';
+import { notFound, Refused } from './refusal.ts';
+import { runsParts, runsView } from './runs-view.ts';
+import { runParts, runView } from './run-view.ts';
+import type { Shown } from './run-view.ts';
+import { isFinal } from '../schemas/run.ts';
+
+export interface Answer {
+  status?: number;
+  type: string;
+  body: string | Buffer;
+  etag?: string;
+  headers?: Record<string, string>;
+}
+
+const Set = z.array(z.string().max(1_000)).max(50).default([]);
+const Wished = {
+  pause: z.strictObject({}),
+  resume: z.strictObject({}),
+  stop: z.strictObject({}),
+  abandon: z.strictObject({}),
+  retry: z.strictObject({ set: Set }),
+  fork: z.strictObject({ set: Set, from: z.int().min(1), iterations: z.int().min(0).max(1000).optional() }),
+} satisfies Record<Action, z.ZodType>;
+
+/** A whole number of the query; undefined if it is not there. Throws Refused 400. */
+export function numberIn(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null || text === '') return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw new Refused(400, 'BadQuery', `${name}: expected a whole number`);
+  return Number(text);
+}
+
+export function createRoutes(options: Installation & { token?: string | undefined; everyMs?: number }) {
+  const { store, look, act, log, task } = options;
+  const writable = options.token !== undefined;
+  const archive = createArchive(store);
+  const rows = createRowArchive(store);
+  const assets = loadAssets();
+  const live = createLive(options.everyMs ?? 1_000, (error) => {
+    log({ level: 'warn', code: 'LookFailed', message: error instanceof Error ? error.message : String(error) });
+  });
+  const html = (view: View): Answer => ({ type: 'text/html; charset=utf-8', body: shell(view, writable) });
+
+  async function shownRun(id: string, chosen: number | undefined): Promise<Shown> {
+    const document = await archive.run(id);
+    const seen = isFinal(document.status) ? null : await look(id).catch(() => null);
+    return { document, live: seen, chosen, writable };
+  }
+
+  /** What a topic's name stands for. */
+  function partsOf(topic: string): () => Promise<Part[]> {
+    const [, id, chosen] = /^run\/([^/]+)(?:\/(\d{1,9}))?$/.exec(topic) ?? [];
+    if (topic === 'runs') return () => runsParts(archive);
+    if (id === undefined) throw notFound('there is no such topic');
+    const n = chosen === undefined ? undefined : Number(chosen);
+    return async () => runParts(await shownRun(id, n));
+  }
+
+  async function runPage(id: string, rest: string[], query: URLSearchParams): Promise<View> {
+    if (rest.length === 0) {
+      const shown = await shownRun(id, numberIn(query, 'iteration'));
+      return runView(shown, runParts(shown));
+    }
+    const document = await archive.run(id);
+    const [what, n = '', which, at = ''] = rest;
+    if (what === 'rationales' && rest.length === 1) return rationalesView(rows, document, filterIn(query));
+    if (what === 'weights' && rest.length === 1) return chainView(document);
+    const record = /^\d{1,9}$/.test(n) ? recordIn(document, Number(n)) : undefined;
+    if (what === 'iterations' && record && which === 'weights' && rest.length === 3)
+      return weightsView(rows, document, record, { page: numberIn(query, 'page'), row: numberIn(query, 'row') });
+    if (what === 'iterations' && record && which === 'rows' && rest.length === 4 && /^\d{1,9}$/.test(at))
+      return rowView(rows, document, record, Number(at), task(document.task));
+    throw notFound('there is no such page');
+  }
+
+  async function get({ path, query, head }: Asked, response: ServerResponse): Promise<Answer | 'taken'> {
+    const [first, second, ...rest] = path;
+    if (first === undefined) return html(runsView(await runsParts(archive)));
+    if (first === 'assets' && path.length === 2) {
+      const found = assets.get(second ?? '');
+      if (found) return found;
+    }
+    if (first === 'events' && path.length === 1 && !head) {
+      const topic = query.get('topic') ?? '';
+      const parts = partsOf(topic);
+      // A topic without a run is told before it is listened to.
+      await parts();
+      live.listen(topic, parts, response);
+      return 'taken';
+    }
+    if (first === 'compare' && path.length === 1)
+      return html(await compareView(archive, options, { a: query.get('a'), b: query.get('b') }));
+    if (first === 'runs' && second !== undefined) return html(await runPage(second, rest, query));
+    throw notFound('there is no such page');
+  }
+
+  async function post({ path }: Asked, body: unknown): Promise<Answer> {
+    const [first, id = '', word] = path;
+    const action = ACTIONS.find((one) => one === word);
+    if (first !== 'runs' || action === undefined || path.length !== 3) throw notFound('there is nothing to do here');
+    const wish = Wished[action].safeParse(body);
+    if (!wish.success) {
+      const issue = wish.error.issues[0];
+      throw new Refused(400, 'BadWish', `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'invalid'}`);
+    }
+    const { runId } = await archive.run(id);
+    const done = await act({ set: [], ...wish.data, run: runId, action });
+    log({ level: 'info', code: 'Done', status: 200, method: 'POST', target: path.join('/'), message: done.said });
+    return { type: 'application/json', body: JSON.stringify(done) };
+  }
+
+  return {
+    /** `taken`: the response is somebody else's now. Throws Refused, StoreError. */
+    answer: (asked: Asked, body: unknown, response: ServerResponse): Promise<Answer | 'taken'> =>
+      asked.method === 'POST' ? post(asked, body) : get(asked, response),
+    close: () => live.close(),
+  };
+}
