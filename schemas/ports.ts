@@ -23,6 +23,7 @@ export const PortType = z.enum([
   'model',
   'score',
   'ranking',
+  'sampling', // how well each of some temperatures does
 ]);
 export type PortType = z.infer<typeof PortType>;
 
