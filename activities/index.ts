@@ -2,6 +2,7 @@
 import type { StageInput, StageKind, StageOutput } from '../schemas/stage.ts';
 import type { Dependencies } from './dependencies.ts';
 import { answers } from './answers.ts';
+import { balance } from './balance.ts';
 import { confront } from './confront.ts';
 import { draw } from './draw.ts';
 import { evaluate } from './evaluate.ts';
@@ -38,6 +39,7 @@ export type StageActivities = { [K in StageKind]: (input: StageInput<K>) => Prom
 export function createActivities(deps: Dependencies) {
   const stages: StageActivities = {
     draw: draw(deps),
+    balance: balance(deps),
     generate: generate(deps),
     rationalize: rationalize(deps),
     verify: verify(deps),

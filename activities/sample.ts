@@ -4,9 +4,10 @@
  */
 import type { Completion, LocalCheckpoint, SampleRequest, SampleRow } from '../engine/engine.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
+import { BalanceRow, bestBalanced } from '../schemas/balance.ts';
 import { Problem } from '../schemas/problem.ts';
 import { Rationale } from '../schemas/rationale.ts';
-import type { StageInput, StageKind } from '../schemas/stage.ts';
+import type { StageInput, StageInputs, StageKind } from '../schemas/stage.ts';
 import { isChat } from '../schemas/stage-options.ts';
 import type { EvaluationPrompt } from '../schemas/stage-options.ts';
 import type { FreshModel, PretrainedModel, Slice } from '../schemas/port-values.ts';
@@ -161,7 +162,7 @@ export async function sampleStage(shard: ShardWork<'generate' | 'rationalize'>, 
       prompt: options.prompt,
       samples: options.samples,
       firstSample: options.firstSample,
-      temperature: options.temperature,
+      temperature: await temperatureOf(store, inputs, options.temperature),
       topP: options.topP,
       ...(kept && { has: (key: string) => kept.has(key) }),
     },
@@ -179,6 +180,16 @@ export async function sampleStage(shard: ShardWork<'generate' | 'rationalize'>, 
     tokens: fresh.tokens,
     partial: rows.some((row) => row.finish === 'failed'),
   };
+}
+
+/** What was found best where somebody looked for it, else what is asked for. */
+async function temperatureOf(
+  store: Store,
+  inputs: StageInputs<'generate' | 'rationalize'>,
+  asked: number,
+): Promise<number> {
+  if (!('sampling' in inputs) || !inputs.sampling) return asked;
+  return bestBalanced(await readRows(store, inputs.sampling as Slice, BalanceRow));
 }
 
 /** Their numbers. */

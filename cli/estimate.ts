@@ -86,6 +86,10 @@ export function estimate(
         sampled += drawn * samples * longest;
         examples += drawn * samples;
       } else if (stage.use === 'evaluate') sampled += evaluated;
+      else if (stage.use === 'balance')
+        sampled +=
+          Math.min(drawn, Number(stage.with?.problems)) *
+          ((stage.with?.temperatures as number[]).length * samples * longest);
       // The test split alone; dev is about as large.
       else if (stage.use === 'rank') sampled += (evaluated * samples) / 2;
       else if (TRAINING.has(stage.use))

@@ -4,6 +4,7 @@
  */
 import type { Recipe } from '../schemas/recipe.ts';
 import adaStar from './ada-star.ts';
+import bStar from './b-star.ts';
 import { controlOf, controlsFor } from './controls.ts';
 import directFineTune from './direct-fine-tune.ts';
 import expertIteration from './expert-iteration.ts';
@@ -35,6 +36,7 @@ const shipped = [star, starWithoutHints, starSampled, starSql, starPaper, rft, r
   startWithoutTools,
   adaStar,
   leanStar,
+  bStar,
   seedsOnly,
   fewShotDirect,
   fewShotCot,

@@ -24,6 +24,7 @@ export const PortType = z.enum([
   'score',
   'ranking',
   'losses', // of held-out text, by part
+  'sampling', // how well each of some temperatures does
 ]);
 export type PortType = z.infer<typeof PortType>;
 

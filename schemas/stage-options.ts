@@ -43,6 +43,36 @@ export const roundOptions = {
   firstSample: z.int().min(0).max(1_000_000).optional(),
 };
 
+/** Which problems an iteration has. */
+export const drawOptions = {
+  /** Problems an iteration, shared evenly by the strata; a stratum with fewer is taken whole. */
+  count: z.int().min(1).max(100_000_000).default(1000),
+  /** A control: `shuffled` gives every problem the gold answer of another one drawn with it. */
+  gold: z.literal('shuffled').optional(),
+  /** Where a queue is wired: so many problems take turns. Absent = ten times `count`. */
+  pool: z.int().min(1).max(10_000_000).optional(),
+};
+
+/** Which temperature is sampled at: each is tried with `samples` of the first `problems` drawn, and scored (schemas/balance.ts). */
+export const balanceOptions = {
+  prompt: SamplingPrompt.optional(),
+  /** The grid; of equal scores the first is taken. */
+  temperatures: z.array(temperature.gt(0)).min(1).max(16).default([0.5, 0.7, 0.9, 1.1]),
+  problems: z.int().min(1).max(100_000).default(100),
+  samples: samplingOptions.samples.default(8),
+  /** n*: so many different right ones of a problem are as good as more. */
+  enough: z.int().min(1).max(4096).default(4),
+  topP: samplingOptions.topP,
+};
+
+/** Which judgements are waited for. */
+export const verifyOptions = {
+  /** One judgement may take this long; then the row is unjudged. */
+  timeoutMs: z.int().min(1).max(3_600_000).default(10_000),
+  /** Judgements that failed are tried this often in all before they are set aside as unjudged. */
+  tries: z.int().min(1).max(10).default(2),
+};
+
 /** Which problems are hard: those of whose judged samples at most this share is right; 0 = none is. */
 export const hardOptions = { atMost: z.number().min(0).max(1).default(0) };
 

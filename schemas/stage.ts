@@ -7,9 +7,10 @@ import type { ArtifactRef } from './artifact.ts';
 import type { Model } from './checkpoint.ts';
 import type { Comparison } from './comparison.ts';
 import type { RunContext } from './run-context.ts';
-import { EvaluationPrompt, hardOptions, hintOptions, keptOptions, pairOptions } from './stage-options.ts';
+import { balanceOptions, drawOptions, EvaluationPrompt, hardOptions, hintOptions } from './stage-options.ts';
+import { keptOptions, pairOptions } from './stage-options.ts';
 import { preferenceOptions, rankOptions, rewardModelOptions, rewardOptions } from './stage-options.ts';
-import { roundOptions, temperature, trainingOptions } from './stage-options.ts';
+import { roundOptions, temperature, trainingOptions, verifyOptions } from './stage-options.ts';
 import { TEXT_STAGES } from './text-stages.ts';
 import { toolOptions } from './tools.ts';
 import type { FreshModel, PretrainedModel, ScoreShard, Slice } from './port-values.ts';
@@ -47,14 +48,7 @@ export const STAGES = {
     outputs: { problems: 'problems' },
     main: 'problems',
     queue: 'control',
-    options: z.strictObject({
-      /** Problems an iteration, shared evenly by the strata; a stratum with fewer is taken whole. */
-      count: z.int().min(1).max(100_000_000).default(1000),
-      /** A control: `shuffled` gives every problem the gold answer of another one drawn with it. */
-      gold: z.literal('shuffled').optional(),
-      /** Where a queue is wired: so many problems take turns. Absent = ten times `count`. */
-      pool: z.int().min(1).max(10_000_000).optional(),
-    }),
+    options: z.strictObject(drawOptions),
   },
   turns: {
     version: 1,
@@ -69,9 +63,22 @@ export const STAGES = {
     queue: 'control',
     options: z.strictObject({}),
   },
-  generate: {
+  balance: {
     version: 1,
     inputs: { problems: { type: 'problems' }, model: { type: 'model' } },
+    outputs: { sampling: 'sampling' },
+    main: 'sampling',
+    queue: 'sample',
+    options: z.strictObject(balanceOptions),
+  },
+  generate: {
+    version: 1,
+    /** `sampling`: the temperature that was found best goes over the option. */
+    inputs: {
+      problems: { type: 'problems' },
+      model: { type: 'model' },
+      sampling: { type: 'sampling', optional: true },
+    },
     outputs: { rationales: 'rationales' },
     main: 'rationales',
     shardBy: ['problems'],
@@ -94,12 +101,7 @@ export const STAGES = {
     shardBy: ['rationales'],
     follows: 'rationales',
     queue: 'verify',
-    options: z.strictObject({
-      /** One judgement may take this long; then the row is unjudged. */
-      timeoutMs: z.int().min(1).max(3_600_000).default(10_000),
-      /** Judgements that failed are tried this often in all before they are set aside as unjudged. */
-      tries: z.int().min(1).max(10).default(2),
-    }),
+    options: z.strictObject(verifyOptions),
   },
   hard: {
     version: 1,
