@@ -213,7 +213,7 @@ export const STAGES = {
     options: z.strictObject(rankOptions),
   },
   evaluate: {
-    version: 2,
+    version: 1,
     inputs: { model: { type: 'model' }, dev: { type: 'dev' }, test: { type: 'test' } },
     outputs: { score: 'score' },
     main: 'score',

@@ -10,7 +10,16 @@ import { TOOLS_VERSION } from '../schemas/tools.ts';
 import { keyInput } from './memo-inputs.ts';
 
 /** What samples or trains; `evaluate` is greedy, and so the same in every iteration. */
-const SEEDED: StageKind[] = ['generate', 'rationalize', 'rank', 'fine-tune', 'prefer', 'reward-model', 'think'];
+const SEEDED: StageKind[] = [
+  'generate',
+  'balance',
+  'rationalize',
+  'rank',
+  'fine-tune',
+  'prefer',
+  'reward-model',
+  'think',
+];
 /** What the iteration's number changes: seeds of samples, the draw, the number of steps. */
 const BY_ITERATION: ReadonlySet<StageKind> = new Set<StageKind>([...SEEDED, 'draw', 'unfiltered', 'turns']);
 /** What an engine computes; the others are the same on every machine. */

@@ -32,7 +32,7 @@ import type { SeedTriple, Stratum, Task } from './task.ts';
 const HELD_OUT = { dev: 40, test: 120 };
 /** Of each stratum: few, so that the base proves some and not most of what it has not seen. */
 const SEEDS = 60;
-const MODEL = { dModel: 96, layers: 4, heads: 3, dFF: 384, activation: 'relu', context: 256 } as const;
+const MODEL = { dModel: 96, layers: 4, heads: 3, dFF: 384, activation: 'relu', context: 272 } as const;
 const TRAINING = {
   learningRate: 2e-3,
   beta2: 0.98,

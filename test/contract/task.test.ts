@@ -55,7 +55,7 @@ it('finds the tasks of the folder by their names', () => {
 // Judged by a program that is not here: STARTRAIL_LEAN says where there is one.
 const judged = taskIds().filter((id) => id !== 'lean' || !missing);
 
-describe.each(judged)('task %s', (id) => {
+describe.each(judged)('task %s', { timeout: 240_000 }, (id) => {
   const listed = taskById(id)!;
   // A task for pretrained models has as many seeds as it is asked for, by default perhaps none.
   const parameters = listed.parameters.parse(listed.tokenizer ? {} : { seeds: 50 });

@@ -33,7 +33,7 @@ const ROWS = /\.shards\.\d+\.rows$/;
 
 function matters(kind: StageKind, name: string): boolean {
   if (NEVER.test(name) || IMPLIED.test(name)) return false;
-  const bothEnter = ['generate', 'rationalize', 'fine-tune', 'prefer', 'reward-model', 'rank', 'think'];
+  const bothEnter = ['generate', 'rationalize', 'fine-tune', 'prefer', 'reward-model', 'rank', 'think', 'balance'];
   if (name === 'iteration') return [...bothEnter, 'draw', 'unfiltered', 'turns'].includes(kind);
   if (name === 'run.fingerprint') return [...bothEnter, 'evaluate', 'perplexity'].includes(kind);
   if (kind === 'import') return ['options', 'inputs.from.files'].includes(name);

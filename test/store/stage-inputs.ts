@@ -94,6 +94,12 @@ export function inputsOfAllKinds(): StageInput[] {
   const { hintedSeeds: _, ...preferring } = training.options;
   const all = [
     { ...common(), kind: 'draw', options: { count: 100 }, inputs: { problems: null, queue: undefined } },
+    {
+      ...common(),
+      kind: 'balance',
+      options: { temperatures: [0.5, 0.9], problems: 10, samples: 2, enough: 4, topP: 0.9, prompt: 'plain' },
+      inputs: { problems: slice('p1', 'p2'), model: model('m') },
+    },
     { ...common(), kind: 'generate', options: sampling, inputs: { problems: slice('p1', 'p2'), model: model('m') } },
     { ...common(), kind: 'rationalize', options: sampling, inputs: { problems: slice('p1'), model: model('m') } },
     verifyInput(),
