@@ -12,6 +12,7 @@ import { readCheckpoint, weightsDigest } from '../../engine/tfjs/safetensors.ts'
 import { learningRateAt } from '../../engine/tfjs/schedule.ts';
 import { train } from '../../engine/tfjs/trainer.ts';
 import { DecoderConfig, TokenizerSpec, TrainSchedule } from '../../schemas/checkpoint.ts';
+import { cutAt } from './cut.ts';
 
 const SEED = '0123456789abcdef0123456789abcdef';
 const config = DecoderConfig.parse({
@@ -65,19 +66,6 @@ const resumeIn = (name: string, attempt = 1, everyMs = 0) => ({
   everyMs,
   attempt,
 });
-
-/** Ends the run when `steps` are done, as a kill would: whatever snapshot is there stays. */
-async function cutAt(steps: number, one: TrainRequest): Promise<void> {
-  const cut = new Error('cut');
-  // The trainer asks once at the start and once before each step.
-  let asked = 0;
-  const signal = {
-    throwIfAborted() {
-      if (asked++ === steps + 1) throw cut;
-    },
-  } as AbortSignal;
-  await expect(train(one, { signal })).rejects.toBe(cut);
-}
 
 describe('a fine-tune', () => {
   it('gives the same bytes twice, learns, reports its trace and leaves no tensor behind', async () => {
