@@ -153,11 +153,6 @@ const RETRIED = 'it is tried again; see docs/howto/lean.md if it goes on';
 const hangs = (ms: number) => new LeanUnavailable('LeanHangs', `Lean gave no answer within ${ms} ms`, RETRIED);
 const crashed = (how: string) => new LeanUnavailable('LeanCrashed', `Lean's process ended (${how})`, RETRIED);
 
-/** Memory that was used up stays so in a warm process, and a limit that ends a proof ends the reading of the file. */
-const TROUBLE = /excessive memory consumption|deep recursion|stack overflow|out of memory|\(deterministic\) timeout/i;
-/** Lean's word that a limit was reached; its process is of no use afterwards. */
-export const isTrouble = (text: string): boolean => TROUBLE.test(text);
-
 interface Told {
   response?: string;
   seq_num?: number;
@@ -183,7 +178,8 @@ class Server implements Lean {
     let messages: LeanMessage[] = [];
     try {
       await new Promise<void>((resolve, reject) => {
-        const late = setTimeout(() => reject(hangs(timeoutMs)), timeoutMs);
+        // A child that is given up must not be heard to end: by then the next one is listened to.
+        const late = setTimeout(() => done(() => reject(hangs(timeoutMs))), timeoutMs);
         const done = (how: () => void) => {
           clearTimeout(late);
           this.#hear = undefined;
@@ -197,8 +193,6 @@ class Server implements Lean {
           const told = JSON.parse(line) as Told;
           if (told.response === 'all_messages')
             messages = (told.msgs ?? []).map((one) => ({ severity: one.severity, line: one.pos_line, text: one.text }));
-          // After such a word the server does not say any more that it is done.
-          if (messages.some(({ text: said }) => isTrouble(said))) return done(resolve);
           if (told.seq_num !== id) return;
           done(() => (told.response === 'ok' ? resolve() : reject(crashed(told.message ?? line.slice(0, 200)))));
         };

@@ -10,7 +10,7 @@
  * asked: after trouble (memory that stays full would fail every proof behind it) the proof is asked once more of a fresh one. No Lean,
  * another version, a hang by the clock, a process that ends twice are thrown: unjudged.
  */
-import { isTrouble, LeanUnavailable, openLean } from './lean-process.ts';
+import { openLean, LeanUnavailable } from './lean-process.ts';
 import type { Lean } from './lean-process.ts';
 import { isWhole, leanFile, readMessages, refusal } from './lean-text.ts';
 import type { LeanMajor, LeanMessage, Statement } from './lean-text.ts';
@@ -29,6 +29,8 @@ export interface ProofSubmission {
 const WITHIN_MS = 25_000;
 /** Longer than that in a warm process: the proof is asked of a fresh one, whose limits are counted for it alone. */
 const WARM_MS = 5_000;
+/** Memory that was used up stays so in a warm process, and a limit that ends a proof ends the reading of the file. */
+const TROUBLE = /excessive memory consumption|deep recursion|stack overflow|out of memory|\(deterministic\) timeout/i;
 
 const open = new Map<LeanMajor, Promise<Lean>>();
 let last: Promise<unknown> = Promise.resolve();
@@ -64,7 +66,7 @@ async function judge(statement: Statement, proof: string, major: LeanMajor, time
       crash = error;
       continue;
     }
-    const trouble = messages.find(({ text }) => isTrouble(text));
+    const trouble = messages.find(({ text }) => TROUBLE.test(text));
     if (trouble === undefined && isWhole(messages, file, sentinel)) return readMessages(messages, file);
     lean.close();
     // A process that was begun for this proof runs out by this proof.

@@ -47,7 +47,7 @@ describe('a difference pooled over seeds', () => {
     expect(pooledDifference([])).toBeNull();
   });
 
-  it('holds the truth about as often as it says', { timeout: 240_000 }, () => {
+  it('holds the truth about as often as it says', () => {
     let [state, held] = [1, 0];
     const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
     const draw = (p: number): Outcomes =>

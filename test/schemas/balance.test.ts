@@ -31,11 +31,12 @@ describe('the balance of a temperature', () => {
         problem: problems[problem]!,
         ...{ sample: 0, hinted: false, text, tokens: [1], finish: 'stop' },
       },
-      verdict: (verdict === 'unjudged'
-        ? { verdict, cause: 'away' }
-        : verdict === 'incorrect'
-          ? { verdict, why: 'no' }
-          : { verdict }) as Judged['verdict'],
+      verdict:
+        verdict === 'unjudged'
+          ? { verdict, cause: 'away' }
+          : verdict === 'incorrect'
+            ? { verdict, why: 'no' }
+            : { verdict },
       ...{ sound: null, firstWrongStep: null },
     });
     const seen = new Set<string>();
