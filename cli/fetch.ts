@@ -10,6 +10,7 @@
 import { mkdir } from 'node:fs/promises';
 import { HubError, openHub, type HubCode } from '../engine/hub/client.ts';
 import { fetchDataset } from '../engine/hub/fetch-dataset.ts';
+import type { FetchPlan } from '../engine/hub/fetching.ts';
 import { fetchModel } from '../engine/hub/fetch-model.ts';
 import { HUB } from '../tasks/hub.ts';
 import { keyIn, settings } from '../temporal.config.ts';
@@ -78,7 +79,7 @@ export async function fetchDatasetOf(context: Context, task: string, { revision 
 
 const planned =
   ({ terminal }: Context, name: string) =>
-  ({ commit, license, files, bytes }: { commit: string; license: string | null; files: number; bytes: number }) =>
+  ({ commit, license, files, bytes }: FetchPlan) =>
     terminal.say(
       `${name} at ${commit.slice(0, 12)}: ${files} files, ${byteSize(bytes)}; licence: ${license ?? 'none named; look at its page'}`,
     );

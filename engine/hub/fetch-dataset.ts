@@ -13,8 +13,8 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { HubError, type Hub, type HubFile } from './client.ts';
-import { download, type Download } from './download.ts';
-import { lock } from './lock.ts';
+import { download } from './download.ts';
+import { lock, sourceIn, type Fetching } from './fetching.ts';
 
 export interface WantedFile {
   /** Its paths on the Hub; Parquet files follow one another in the order of their names. */
@@ -23,16 +23,11 @@ export interface WantedFile {
   to: string;
   row?: (row: unknown) => unknown;
 }
-export interface DatasetRequest extends Pick<Download, 'signal' | 'pauseMs' | 'stalledMs'> {
+export interface DatasetRequest extends Fetching {
   /** `owner/name`. */
   repo: string;
-  /** A branch, a tag or a commit. */
-  revision: string;
   files: readonly WantedFile[];
   folder: string;
-  onPlan?: (plan: { commit: string; license: string | null; files: number; bytes: number }) => void;
-  /** Bytes of all files that are there, of how many. */
-  onProgress?: (file: string, done: number, total: number) => void;
 }
 export interface FetchedFile {
   file: string;
@@ -69,16 +64,23 @@ export async function fetchDataset(
       );
     return { ...file, parts, place: path.join(folder, file.to), note: path.join(folder, `${file.to}.source.json`) };
   });
+  /** What is there already, all of it of this commit. */
+  const there = new Map<string, Source>();
   for (const { place, note, to } of wanted) {
-    const known = await sourceIn(note);
-    if (existsSync(place) && (known?.source !== repo || known.commit !== commit))
+    if (!existsSync(place)) continue;
+    const known = await sourceIn<Source>(note);
+    if (known?.source !== repo || known.commit !== commit)
       throw new HubError(
         'DatasetExists',
         `${to} is in ${folder} already${known ? ` (${known.source} at ${known.commit.slice(0, 12)})` : ''}; move it away, or set STARTRAIL_DATASETS to another folder`,
       );
+    there.set(to, known);
   }
   const work = path.join(folder, '.fetching', `${repo.replace('/', '--')}@${commit}`);
-  const told = { done: 0, total: wanted.flatMap(({ parts }) => parts).reduce((sum, { size }) => sum + size, 0) };
+  const told = {
+    done: 0,
+    total: wanted.flatMap(({ to, parts }) => (there.has(to) ? [] : parts)).reduce((sum, { size }) => sum + size, 0),
+  };
   request.onPlan?.({ commit, license, files: wanted.length, bytes: told.total });
   const release = await lock(`${work}.lock`, repo);
   try {
@@ -90,8 +92,8 @@ export async function fetchDataset(
   async function gather(): Promise<FetchedFile[]> {
     const files: FetchedFile[] = [];
     for (const { place, note, to, parts, row } of wanted) {
-      const known = await sourceIn(note);
-      if (existsSync(place) && known) {
+      const known = there.get(to);
+      if (known) {
         files.push({ file: to, rows: known.rows, sha256: known.sha256, fresh: false });
         continue;
       }
@@ -118,12 +120,6 @@ export async function fetchDataset(
     return files;
   }
 }
-
-const sourceIn = (note: string): Promise<Source | undefined> =>
-  readFile(note, 'utf8').then(
-    (text) => JSON.parse(text) as Source,
-    () => undefined,
-  );
 
 async function rowsOf(repo: string, folder: string, { path: at }: HubFile): Promise<unknown[]> {
   const file = path.join(folder, path.basename(at));

@@ -14,23 +14,17 @@ import path from 'node:path';
 import { EngineError } from '../engine.ts';
 import { decoderConfig, type Json } from '../tfjs/pretrained/config.ts';
 import { HubError, type Hub, type HubFile } from './client.ts';
-import { download, type Download } from './download.ts';
-import { lock } from './lock.ts';
+import { download } from './download.ts';
+import { lock, sourceIn, type Fetching } from './fetching.ts';
 
-export interface FetchRequest extends Pick<Download, 'signal' | 'pauseMs' | 'stalledMs'> {
+export interface FetchRequest extends Fetching {
   /** `owner/name`. */
   name: string;
-  /** A branch, a tag or a commit. */
-  revision: string;
   /** One .gguf file of the repository, instead of the folder. */
   file?: string | undefined;
   /** Name it gets here; absent = its own. */
   as?: string | undefined;
   models: string;
-  /** Known before the first byte of weights. */
-  onPlan?: (plan: { commit: string; license: string | null; files: number; bytes: number }) => void;
-  /** Bytes of all files that are there, of how many. */
-  onProgress?: (file: string, done: number, total: number) => void;
 }
 
 export interface Fetched {
@@ -74,7 +68,7 @@ export async function fetchModel(hub: Hub, request: FetchRequest): Promise<Fetch
   const note = gguf ? `${place}.source.json` : path.join(place, 'source.json');
   const work = path.join(models, '.fetching', `${model}@${commit}`);
 
-  const known = await sourceIn(note);
+  const known = await sourceIn<Source>(note);
   if (existsSync(place)) {
     if (known?.source !== name || known.commit !== commit)
       throw new HubError(
@@ -134,11 +128,6 @@ interface Source {
   files: { path: string; size: number; sha256?: string; git?: string }[];
 }
 
-const sourceIn = (note: string): Promise<Source | undefined> =>
-  readFile(note, 'utf8').then(
-    (text) => JSON.parse(text) as Source,
-    () => undefined,
-  );
 const sum = (files: readonly { size: number }[]): number => files.reduce((total, { size }) => total + size, 0);
 const unsupported = (name: string, fault: string) => new HubError('ModelUnsupported', `${name} ${fault}`);
 
