@@ -8,6 +8,7 @@ import type { IterationRecord, IterationSummary } from '../schemas/run.ts';
 import type { StageCounts } from '../schemas/stage-counts.ts';
 import { carriedIn } from '../schemas/port-values.ts';
 import type { CarriedRows, Rows, ScoreShard, Tally } from '../schemas/port-values.ts';
+import type { TextCounts } from '../schemas/text-counts.ts';
 import type { Dependencies } from './dependencies.ts';
 import { rethrow } from './failures.ts';
 import { addTallies } from './judge.ts';
@@ -44,22 +45,18 @@ export interface SealInput extends CarriedRows {
 const talliesOf = (scores: ScoreShard[], split: 'dev' | 'test'): Record<string, Tally> =>
   addTallies(scores.filter((score) => score.split === split).map((score) => score.byStratum));
 
-/** Mean calls of tools a judged text, by stratum; undefined where no tools were named. */
-function callsOf(tallies: Record<string, Tally>): Record<string, number> | undefined {
-  const known = Object.entries(tallies).flatMap(([stratum, { calls, judged }]) =>
-    calls === undefined || judged === 0 ? [] : [[stratum, calls / judged] as const],
-  );
-  return known.length === 0 ? undefined : Object.fromEntries(known);
-}
-
-/** Mean steps of a judged text and of its gold, by stratum; undefined where nobody counts steps. */
-function stepCountsOf(tallies: Record<string, Tally>): IterationRecord['stepCounts'] {
-  const known = Object.entries(tallies).flatMap(([stratum, { steps, judged }]) =>
-    steps === undefined || judged === 0
-      ? []
-      : [[stratum, { own: steps.own / judged, gold: steps.gold / judged }] as const],
-  );
-  return known.length === 0 ? undefined : Object.fromEntries(known);
+/** Means of what the judged texts hold besides their answers, by stratum; of what nobody counts there is none. */
+function textCountsOf(tallies: Record<string, Tally>): TextCounts {
+  const meanOf = <T>(of: (tally: Tally) => T | undefined): Record<string, T> | undefined => {
+    const known = Object.entries(tallies).flatMap(([stratum, tally]) => {
+      const mean = tally.judged === 0 ? undefined : of(tally);
+      return mean === undefined ? [] : [[stratum, mean] as const];
+    });
+    return known.length === 0 ? undefined : Object.fromEntries(known);
+  };
+  const calls = meanOf(({ calls, judged }) => calls && calls / judged);
+  const stepCounts = meanOf(({ steps, judged }) => steps && { own: steps.own / judged, gold: steps.gold / judged });
+  return { ...(calls && { calls }), ...(stepCounts && { stepCounts }) };
 }
 
 /** What a run carries of a sealed iteration. Pure. */
@@ -90,15 +87,14 @@ export const seal =
   async (input: SealInput): Promise<IterationSummary> => {
     try {
       const { ledger, drawn, soundShare, ref: ledgerRef, digest: ledgerDigest } = input.ledger;
-      const calls = callsOf(talliesOf(input.scores, 'test'));
-      const stepCounts = stepCountsOf(talliesOf(input.scores, 'test'));
+      const test = talliesOf(input.scores, 'test');
       const record: IterationRecord = {
         n: input.n,
         drawn,
         ledger,
         soundShare,
         dev: accuracyOf(talliesOf(input.scores, 'dev')),
-        accuracy: accuracyOf(talliesOf(input.scores, 'test')),
+        accuracy: accuracyOf(test),
         seconds: input.seconds,
         ...(input.drawnNew !== undefined && { drawnNew: input.drawnNew }),
         trainedOn: input.trained.rows,
@@ -114,8 +110,7 @@ export const seal =
         ...carriedIn(input),
         ...(input.ranked && { ranking: await rankingIn(deps.store, input.ranked) }),
         ...(input.losses && { losses: await lossesIn(deps.store, input.losses) }),
-        ...(calls && { calls }),
-        ...(stepCounts && { stepCounts }),
+        ...textCountsOf(test),
         tokens: input.tokens,
         shards: input.shards,
         ...(input.stages && { stages: input.stages }),
