@@ -55,7 +55,7 @@ async function problemsOf(run: string): Promise<BestOfK[][]> {
     const found = { ...bestOfK(candidates, Number(values.k)), pass: bestOfK(candidates, 1).pass };
     strata.set(stratum, [...(strata.get(stratum) ?? []), found]);
   }
-  if (strata.size === 0) throw new Error(`${run} has no ranked problem of the strata ${values.strata}`);
+  if (strata.size === 0) throw new Error(`${run} has no ranked problem of ${values.strata ?? 'any stratum'}`);
   return [...strata.values()];
 }
 
