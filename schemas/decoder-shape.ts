@@ -14,9 +14,11 @@ import type { DecoderConfig } from './checkpoint.ts';
 export const REWARD_HEAD = 'score.weight';
 
 /** [out, in] of the mixing head's layers: of both rows, one number. */
-const MIXING = [(d: number) => [d, 2 * d], (d: number) => [d, d], (d: number) => [1, d]] as ((
-  dModel: number,
-) => [number, number])[];
+const mixing = (d: number): [out: number, width: number][] => [
+  [d, 2 * d],
+  [d, d],
+  [1, d],
+];
 /** Zero at first: a model that was given thoughts begins as it was. */
 export const LAST_OF_MIXING = 'quiet.mix.2.weight';
 
@@ -75,8 +77,7 @@ export function parameterShapes(config: DecoderConfig): ParameterShape[] {
   if (config.rewardHead) add(REWARD_HEAD, 1, dModel);
   if (config.quiet) {
     for (const mark of ['start', 'end']) add(`quiet.${mark}.weight`, 1, dModel);
-    for (const [layer, shape] of MIXING.entries()) {
-      const [out, width] = shape(dModel);
+    for (const [layer, [out, width]] of mixing(dModel).entries()) {
       add(`quiet.mix.${layer}.weight`, out, width);
       add(`quiet.mix.${layer}.bias`, out);
     }

@@ -101,7 +101,7 @@ async function train(run: Run, name: string, request: TrainRequest, control: Eng
   if (request.preference ?? request.policy ?? request.rewardModel ?? request.quiet)
     throw new EngineError(
       'TrainingDataInvalid',
-      `engine ${name} learns completions, neither preferences nor by rewards nor reward models; give the run an engine that trains with tfjs`,
+      `engine ${name} learns completions, neither preferences nor by rewards nor reward models nor thoughts; give the run an engine that trains with tfjs`,
     );
   const model = await startingPoint(request);
   const folder = `${outputPath}.work`;

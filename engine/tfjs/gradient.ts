@@ -9,9 +9,10 @@
  * vocabulary the logits of all predicted tokens would take gigabytes: they are made piece by piece, each piece when the one
  * before has gone back (pass-inputs.ts).
  *
- * N = batch · time tokens, M = predicted tokens.
+ * M = predicted tokens.
  */
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
+import { embedding } from './embedding.ts';
 import type { Kernels } from './kernels.ts';
 import { throughLayers } from './layers.ts';
 import type { Learner } from './learner.ts';
@@ -33,10 +34,8 @@ export function learn<V>(
   pieces = 1,
   objective?: Objective<V>,
 ): V {
-  const { ids } = inputs;
-  let x = k.gather(learner.block('embed'), ids);
-  if (config.positions === 'learned') x = k.add(x, k.gather(learner.block('places'), inputs.places));
-  const final = throughLayers(k, config, learner, inputs, x);
+  const words = embedding(k, config, learner, inputs);
+  const final = throughLayers(k, config, learner, inputs, words.value);
   const cut = pieces > 1;
   const normed = cut ? k.splitSizes(final.value, inputs.pieces, pieces, 0) : [final.value];
   const targets = cut ? k.splitInts(inputs.targets, inputs.pieces, pieces) : [inputs.targets];
@@ -73,10 +72,6 @@ export function learn<V>(
   }
 
   // Backward.
-  const dx = final.back(k.concat(dNormed));
-  learner.learnBlock('embed', k.segmentSum(dx, ids, k.ints([config.vocabSize], [])));
-  if (config.positions === 'learned')
-    learner.learnBlock('places', k.segmentSum(dx, inputs.places, k.ints([config.context], [])));
-  k.free(dx);
+  words.back(final.back(k.concat(dNormed)));
   return losses.reduce((a, b) => k.add(a, b));
 }

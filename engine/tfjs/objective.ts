@@ -37,7 +37,7 @@ export function aimInputs(aim: Aim): [name: string, type: number][] {
       ['reference', float32],
     ];
   if (aim.kind === 'reward-model') return [];
-  if (aim.kind === 'quiet') return QUIET_INPUTS.map((name) => [name, int32]);
+  if (aim.kind === 'quiet') return QUIET_INPUTS;
   const names = ['sign', 'size'];
   if (aim.clip !== undefined) names.push('sampled');
   if (aim.kl !== undefined) names.push('reference', 'share');

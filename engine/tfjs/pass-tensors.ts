@@ -6,6 +6,7 @@
  */
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import type { Batch } from './batches.ts';
+import { CODES } from './kernels.ts';
 import { tf } from './native.ts';
 import type { Tensor } from './native.ts';
 import { makeTables, passShapes, rotationsAt } from './pass-inputs.ts';
@@ -29,7 +30,7 @@ export const PASS_INTEGERS = [
 
 type Tables = Pick<PassInputs<Tensor>, 'rotations' | 'mask'>;
 
-/** Those of PASS_INTEGERS; disposed of by the caller (tf.tidy). `pieces` is also given as it is. */
+/** Those of PASS_INTEGERS; disposed of by the caller (tf.tidy). `pieces`: how many there are of them. */
 export function passTensors(config: DecoderConfig, batch: Omit<Batch, 'tokens'>) {
   const shapes = passShapes(config, batch);
   const ints = (values: ArrayLike<number>): Tensor => tf.tensor1d(Int32Array.from(values), 'int32');
@@ -47,6 +48,18 @@ export function passTensors(config: DecoderConfig, batch: Omit<Batch, 'tokens'>)
     maskShape: ints(shapes.maskShape),
   };
   return { inputs, pieces: shapes.pieces.length };
+}
+
+/** What an aim reads of a batch besides, in the order of `asked` (`aimInputs`, objective.ts); disposed of by the caller. */
+export function aimTensors(
+  { aim }: Pick<Batch, 'aim'>,
+  asked: readonly (readonly [name: string, type: number])[],
+): Record<string, Tensor> {
+  const tensors = asked.map(([name, type]): [string, Tensor] => {
+    const { values, shape } = aim!.inputs[name]!;
+    return [name, tf.tensor(values, shape, type === CODES.int32 ? 'int32' : 'float32')];
+  });
+  return Object.fromEntries(tensors);
 }
 
 /** The tables of rotations and of what is masked grow by so many positions. */

@@ -14,6 +14,8 @@
 import type { DecoderConfig } from '../../schemas/checkpoint.ts';
 import { affine } from './affine.ts';
 import type { Step } from './affine.ts';
+import { embedding } from './embedding.ts';
+import type { Embedding } from './embedding.ts';
 import type { Kernels } from './kernels.ts';
 import { throughLayers } from './layers.ts';
 import type { Learner } from './learner.ts';
@@ -36,14 +38,13 @@ export interface QuietInputs<V> {
 
 export type QuietPassInputs<V> = PassInputs<V> & { quiet: QuietInputs<V> };
 
-/** What ids stand for: the vocabulary, then start and end of thoughts. [N, d] */
-export function embedded<V>(k: Kernels<V>, config: DecoderConfig, learner: Learner<V>, inputs: PassInputs<V>): V {
-  const table = config.quiet
-    ? k.concat(['embed', 'start', 'end'].map((name) => learner.block(name)))
-    : learner.block('embed');
-  const x = k.gather(table, inputs.ids);
-  return config.positions === 'learned' ? k.add(x, k.gather(learner.block('places'), inputs.places)) : x;
-}
+/** What ids stand for: the vocabulary, then start and end of thoughts. */
+export const thoughtEmbedding = <V>(
+  k: Kernels<V>,
+  config: DecoderConfig,
+  learner: Learner<V>,
+  inputs: PassInputs<V>,
+): Embedding<V> => embedding(k, config, learner, inputs, ['start', 'end']);
 
 /** Relu; `back` frees nothing. */
 function rectified<V>(k: Kernels<V>, x: V): Step<V> {
@@ -87,7 +88,8 @@ export function quietPass<V>(
 ): QuietPass<V> {
   const { sizes, texts, partner } = inputs.quiet;
   const cut = (x: V) => k.splitSizes(x, sizes, 3, 0) as [V, V, V];
-  const final = throughLayers(k, config, learner, inputs, embedded(k, config, learner, inputs));
+  const words = thoughtEmbedding(k, config, learner, inputs);
+  const final = throughLayers(k, config, learner, inputs, words.value);
   const [text, thought, behind] = cut(final.value);
   const mixed = mixture(k, config, learner, k.gather(text, partner), behind);
   const rows = k.concat([text, thought, mixed.value]);
@@ -98,14 +100,7 @@ export function quietPass<V>(
       const [dText, dThought, dMixed] = cut(learner.logitsBack(k.mul(dLogits, weights), rows));
       const both = mixed.back(dMixed);
       const dTexts = k.add(dText, k.segmentSum(both.text, partner, texts));
-      const dx = final.back(k.concat([dTexts, dThought, both.thought]));
-      const table = k.segmentSum(dx, inputs.ids, k.ints([config.vocabSize + 2], []));
-      const [embed, start, end] = k.splitBy(table, [config.vocabSize, 1, 1]) as [V, V, V];
-      learner.learnBlock('embed', embed);
-      learner.learnBlock('start', start);
-      learner.learnBlock('end', end);
-      if (config.positions === 'learned')
-        learner.learnBlock('places', k.segmentSum(dx, inputs.places, k.ints([config.context], [])));
+      words.back(final.back(k.concat([dTexts, dThought, both.thought])));
     },
   };
 }

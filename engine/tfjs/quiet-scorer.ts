@@ -5,7 +5,8 @@
  *   // [{ plain: [0.7, 0.02], thinking: [0.1, 0.02], shuffled: [1.9, 0.02] }]
  *
  * Behind thoughts: greedy ones, one before each token of the parts, which sees the true text so far. Shuffled: the thoughts of the next
- * text of the same lengths, at the same places (of a text that has no other its own, one position on); they are read anew where they now stand. A
+ * text of the same lengths, at the same places (of a text that has no other its own, each one position before); they are read anew where
+ * they now stand. Pauses have nothing to shuffle: both costs are one. A
  * pass takes so many texts of one length, missing ones filled up, that a row's costs do not depend on the others but by rounding.
  */
 import { setImmediate } from 'node:timers/promises';
@@ -86,52 +87,64 @@ async function thinkingCosts(
   { signal, onProgress }: EngineControl,
 ): Promise<void> {
   const { config } = model;
+  const { tokens, pause } = config.quiet!;
+  const aim = { kind: 'quiet', tokens, ...(pause && { pause }), ahead: 1, passes: 1, policy: 0 } as const;
   const thinker = new Thinker(config);
   const weights = tf.keep(tf.tensor1d(flatten(parameterLayout(config), model.tensors)));
-  const byShape = new Map<string, number[]>();
-  for (const [index, { tokens, promptLength }] of rows.entries()) {
-    const key = `${tokens.length} ${promptLength}`;
-    byShape.set(key, [...(byShape.get(key) ?? []), index]);
-  }
   let done = 0;
+  /** One pass over the texts of a piece, behind the thoughts that `fill` gives them. */
+  const costPiece = async (
+    piece: readonly number[],
+    column: 'thinking' | 'shuffled',
+    fill: (batch: ThinkingBatch, perText: number) => void,
+  ): Promise<void> => {
+    await setImmediate();
+    signal?.throwIfAborted();
+    const filled = Array.from({ length: TEXTS }, (_, slot) => rows[piece[slot] ?? piece[0]!]!);
+    const batch = assembleThinking(filled, pad, config.vocabSize, aim);
+    const perText = batch.asked.length / TEXTS;
+    fill(batch, perText);
+    const found = behindOf(thinker, batch, weights);
+    for (const [slot, index] of piece.entries()) {
+      const own = found.subarray(slot * perText, (slot + 1) * perText);
+      costs[index]![column] = byPart(rows[index]!, Array.from(own));
+    }
+    // Pauses are all alike: nothing is shuffled.
+    done += pause ? piece.length : piece.length / 2;
+    onProgress?.({ done: Math.floor(done), total: rows.length, tokensPerSecond: 0 });
+  };
   try {
-    for (const group of byShape.values()) {
-      const pieces = Array.from({ length: Math.ceil(group.length / TEXTS) }, (_, n) =>
-        group.slice(n * TEXTS, (n + 1) * TEXTS),
-      );
+    for (const pieces of alike(rows)) {
       const thoughts: Int32Array[] = [];
-      for (const shuffled of [false, true]) {
-        for (const piece of pieces) {
-          await setImmediate();
-          signal?.throwIfAborted();
-          const filled = Array.from({ length: TEXTS }, (_, slot) => rows[piece[slot] ?? piece[0]!]!);
-          const { tokens, pause } = config.quiet!;
-          const aim = { kind: 'quiet', tokens, ...(pause && { pause }), ahead: 1, passes: 1, policy: 0 } as const;
-          const batch = assembleThinking(filled, pad, config.vocabSize, aim);
-          const perText = batch.asked.length / TEXTS;
-          if (!shuffled) {
-            thinker.think(batch, weights, (logits) => pick(logits, { temperature: 0, topP: 1 }, 0));
-            for (const slot of piece.keys()) thoughts.push(thoughtsAt(batch, slot, perText * tokens));
-          } else if (!pause) {
-            for (const [slot, index] of piece.entries()) {
-              const place = group.indexOf(index);
-              put(thinker, batch, slot, perText, nextOf(thoughts, place, tokens));
-            }
-          }
-          const found = behindOf(thinker, batch, weights);
-          for (const [slot, index] of piece.entries()) {
-            const own = byPart(rows[index]!, Array.from(found.subarray(slot * perText, (slot + 1) * perText)));
-            costs[index]![shuffled ? 'shuffled' : 'thinking'] = own;
-          }
-          done += piece.length / 2;
-          onProgress?.({ done: Math.floor(done), total: rows.length, tokensPerSecond: 0 });
-        }
-      }
+      for (const piece of pieces)
+        await costPiece(piece, 'thinking', (batch, perText) => {
+          thinker.think(batch, weights, (logits) => pick(logits, { temperature: 0, topP: 1 }, 0));
+          if (!pause) for (const slot of piece.keys()) thoughts.push(thoughtsAt(batch, slot, perText * tokens));
+        });
+      if (pause) for (const index of pieces.flat()) costs[index]!.shuffled = costs[index]!.thinking!;
+      else
+        for (const [n, piece] of pieces.entries())
+          await costPiece(piece, 'shuffled', (batch, perText) => {
+            for (const slot of piece.keys())
+              put(thinker, batch, slot, perText, nextOf(thoughts, n * TEXTS + slot, tokens));
+          });
     }
   } finally {
     weights.dispose();
     thinker.dispose();
   }
+}
+
+/** Numbers of the rows, in groups of the same lengths, each in pieces of one pass. */
+function alike(rows: readonly PartedRow[]): number[][][] {
+  const byShape = new Map<string, number[]>();
+  for (const [index, { tokens, promptLength }] of rows.entries()) {
+    const key = `${tokens.length} ${promptLength}`;
+    byShape.set(key, [...(byShape.get(key) ?? []), index]);
+  }
+  return [...byShape.values()].map((group) =>
+    Array.from({ length: Math.ceil(group.length / TEXTS) }, (_, n) => group.slice(n * TEXTS, (n + 1) * TEXTS)),
+  );
 }
 
 /** The tokens of a text's thoughts, one after the other. */

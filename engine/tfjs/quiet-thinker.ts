@@ -21,10 +21,10 @@ import { FullLearner } from './learner.ts';
 import { tf } from './native.ts';
 import type { Tensor } from './native.ts';
 import type { PassInputs } from './pass-inputs.ts';
-import { PASS_INTEGERS, PassTables, passTensors } from './pass-tensors.ts';
+import { aimTensors, PASS_INTEGERS, PassTables, passTensors } from './pass-tensors.ts';
 import { QUIET_INPUTS } from './quiet.ts';
 import type { ThinkingBatch } from './quiet.ts';
-import { embedded, quietPass } from './quiet-pass.ts';
+import { quietPass, thoughtEmbedding } from './quiet-pass.ts';
 import type { QuietInputs } from './quiet-pass.ts';
 import { indexOf, lengthOf, thoughtsOf } from './quiet-streams.ts';
 import { stepMode } from './step.ts';
@@ -34,12 +34,13 @@ const FLOATS = ['weights', 'rotations', 'mask'] as const;
 type Inputs<V> = PassInputs<V> & { weights: V; quiet: QuietInputs<V> };
 /** `next`: logits [M, V] of the rows as they are; `costs`: −log p [M], mixed behind thoughts. */
 type What = 'next' | 'costs';
+const READ = { next: [], costs: QUIET_INPUTS } as const;
 
 function program<V>(k: Kernels<V>, layout: Layout, inputs: Inputs<V>, what: What): V {
   const { config } = layout;
   const learner = new FullLearner(k, layout, inputs.weights);
   if (what === 'costs') return quietPass(k, config, learner, inputs).costs;
-  const { value } = throughLayers(k, config, learner, inputs, embedded(k, config, learner, inputs));
+  const { value } = throughLayers(k, config, learner, inputs, thoughtEmbedding(k, config, learner, inputs).value);
   return learner.logits(value);
 }
 
@@ -106,17 +107,16 @@ export class Thinker {
   #run(what: What, batch: Omit<ThinkingBatch, 'tokens' | 'asked' | 'firstTarget'>, weights: Tensor): Float32Array {
     return tf.tidy(() => {
       const { inputs } = passTensors(this.config, batch);
-      const asked = what === 'next' ? [] : QUIET_INPUTS;
-      const ofQuiet = asked.map((name) => {
-        const { values, shape } = batch.aim!.inputs[name]!;
-        return tf.tensor(values, shape, 'int32');
-      });
-      const quiet = Object.fromEntries(asked.map((name, n) => [name, ofQuiet[n]!])) as unknown as QuietInputs<Tensor>;
+      const ofQuiet = aimTensors(batch, READ[what]);
+      const quiet = ofQuiet as unknown as QuietInputs<Tensor>;
       const all: Inputs<Tensor> = { ...inputs, ...this.#tables.of(batch), weights, quiet };
       const made =
         this.mode === 'eager'
           ? program(this.#kernels, this.#layout, all, what)
-          : this.#graph(what).run([...[...PASS_INTEGERS, ...FLOATS].map((name) => all[name]), ...ofQuiet])[0]!;
+          : this.#graph(what).run([
+              ...[...PASS_INTEGERS, ...FLOATS].map((name) => all[name]),
+              ...Object.values(ofQuiet),
+            ])[0]!;
       return made.dataSync() as Float32Array;
     });
   }
@@ -129,8 +129,7 @@ export class Thinker {
       ...PASS_INTEGERS.map((name) => [name, k.input(CODES.int32)]),
       ...FLOATS.map((name) => [name, k.input(CODES.float32)]),
     ];
-    const asked = what === 'next' ? [] : QUIET_INPUTS;
-    const quiet = Object.fromEntries(asked.map((name) => [name, k.input(CODES.int32)]));
+    const quiet = Object.fromEntries(READ[what].map(([name, type]) => [name, k.input(type)]));
     const inputs = { ...Object.fromEntries(nodes), quiet } as unknown as Inputs<string>;
     const graph = k.load([program(k, this.#layout, inputs, what)]);
     this.#graphs.set(what, graph);

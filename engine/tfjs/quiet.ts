@@ -14,6 +14,7 @@
 import { EngineError } from '../engine.ts';
 import type { TrainRequest } from '../engine.ts';
 import type { Batch, TokenRow } from './batches.ts';
+import { CODES } from './kernels.ts';
 import type { Kernels } from './kernels.ts';
 import { initialTensors } from './layout.ts';
 import { pick } from './pick.ts';
@@ -37,7 +38,9 @@ export interface QuietAim {
   policy: number;
 }
 
-export const QUIET_INPUTS = ['sizes', 'texts', 'partner', 'behind', 'within', 'thoughts', 'passesShape'] as const;
+const NAMES = ['sizes', 'texts', 'partner', 'behind', 'within', 'thoughts', 'passesShape'] as const;
+/** Names and element types, as `aimInputs` (objective.ts) gives them. */
+export const QUIET_INPUTS = NAMES.map((name): [name: keyof QuietInputs<unknown>, type: number] => [name, CODES.int32]);
 
 /** A batch whose thoughts are still to be made. */
 export interface ThinkingBatch extends Batch {
@@ -48,7 +51,7 @@ export interface ThinkingBatch extends Batch {
   firstTarget: number;
 }
 
-export const isThinking = (batch: Batch): batch is ThinkingBatch => batch.thinking !== undefined && 'asked' in batch;
+export const isThinking = (batch: Batch): batch is ThinkingBatch => batch.thinking !== undefined;
 
 /** As `assemble`, each row `passes` times, with a stream behind each position from the first that predicts something. */
 export function assembleThinking(
@@ -154,7 +157,7 @@ export function quietLoss<V>(
   { sizes, behind, within, thoughts, passesShape }: QuietInputs<V>,
   { tokens, ahead, policy }: QuietAim,
 ): { loss: V; weights: V } {
-  const [text, thought, talk] = k.splitSizes(k.reshape(costs, [-1, 1]), sizes, 3, 0) as [V, V, V];
+  const [text, , talk] = k.splitSizes(k.reshape(costs, [-1, 1]), sizes, 3, 0) as [V, V, V];
   const ofThoughts = k.reshape(k.segmentSum(talk, behind, thoughts), { vector: passesShape });
   // The less it costs against the mean of its position, the better the thought was.
   const better = k.relu(k.sub(k.mean(ofThoughts, 1, true), ofThoughts));
@@ -162,7 +165,6 @@ export function quietLoss<V>(
   const same = (x: V, weight: number) => k.add(k.mul(x, k.scalar(0)), k.scalar(weight));
   const weights = k.concat([same(text, 0.5), k.mul(advantage, k.scalar(policy / tokens)), same(talk, 0.5 / ahead)]);
   const loss = k.sum(k.reshape(k.mul(weights, k.reshape(costs, [-1, 1])), [-1]), 0);
-  k.free(thought);
   return { loss, weights };
 }
 

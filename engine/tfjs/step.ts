@@ -27,7 +27,7 @@ import type { Tensor } from './native.ts';
 import { adamStep, stepScalars } from './optimizer.ts';
 import type { StepScalars, TrainState } from './optimizer.ts';
 import type { PassInputs } from './pass-inputs.ts';
-import { PASS_INTEGERS, PassTables, passTensors } from './pass-tensors.ts';
+import { aimTensors, PASS_INTEGERS, PassTables, passTensors } from './pass-tensors.ts';
 import { aimInputs, objectiveOf } from './objective.ts';
 import type { Aim } from './objective.ts';
 import { quietLoss } from './quiet.ts';
@@ -204,12 +204,8 @@ export class TrainStep {
       epsilon: tf.scalar(numbers.epsilon),
     };
     const { aim } = this;
-    const asked = aim === undefined ? [] : aimInputs(aim);
-    const ofAim = asked.map(([name, type]) => {
-      const { values, shape } = batch.aim!.inputs[name]!;
-      return tf.tensor(values, shape, type === CODES.int32 ? 'int32' : 'float32');
-    });
-    if (aim !== undefined) inputs.aim = Object.fromEntries(asked.map(([name], n) => [name, ofAim[n]!]));
+    const ofAim = aim && aimTensors(batch, aimInputs(aim));
+    if (ofAim !== undefined) inputs.aim = ofAim;
     const part: Part = {
       continues: sum !== undefined,
       moves,
@@ -218,7 +214,7 @@ export class TrainStep {
     };
     if (this.mode === 'eager') return program(this.#kernels, this.layout, this.schedule, inputs, this.#frozen, part);
     const fed = [...INPUTS.map((name) => inputs[name]), ...(sum === undefined ? [] : [sum]), ...this.#frozen.values()];
-    return this.#graph(part).run([...fed, ...ofAim]);
+    return this.#graph(part).run([...fed, ...Object.values(ofAim ?? {})]);
   }
 
   #graph(part: Part): LoadedGraph {
