@@ -97,7 +97,7 @@ export class PassTables {
       drop(tables);
     }
     const length = lengthOf(streams);
-    const mask = { values: diagonalMask(streams), shape: [1, length, length] };
+    const mask = { values: diagonalMask(streams, this.config.window), shape: [1, length, length] };
     const made = kept({ rotations: rotationsAt(this.config, placesOf(streams)), mask });
     this.#thinking.set(key, made);
     return made;

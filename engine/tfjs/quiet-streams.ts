@@ -40,17 +40,19 @@ export function placesOf(streams: Streams): number[] {
   return [...text, ...thoughts];
 }
 
-/** [L, L]: 0 where a token (row) may look at another (column), else very negative. */
-export function diagonalMask(streams: Streams): Float32Array {
+/** [L, L]: 0 where a token (row) may look at another (column), else very negative. `window`: of the decoder, counted along a stream's own past. */
+export function diagonalMask(streams: Streams, window = Infinity): Float32Array {
   const { time, from, steps } = streams;
   const length = lengthOf(streams);
   const mask = new Float32Array(length * length).fill(-1e9);
-  for (let at = 0; at < time; at++) mask.fill(0, at * length, at * length + at + 1);
+  /** The first position that one at `place` reads. */
+  const firstOf = (place: number) => Math.max(0, place + 1 - window);
+  for (let at = 0; at < time; at++) mask.fill(0, at * length + firstOf(at), at * length + at + 1);
   for (let k = 0; k < thoughtsOf(streams); k++) {
     for (let step = 0; step < steps; step++) {
       const row = indexOf(streams, k, step) * length;
-      mask.fill(0, row, row + from + k + 1);
-      for (let seen = 0; seen <= step; seen++) mask[row + indexOf(streams, k, seen)] = 0;
+      mask.fill(0, row + firstOf(from + k + 1 + step), row + from + k + 1);
+      for (let seen = firstOf(step); seen <= step; seen++) mask[row + indexOf(streams, k, seen)] = 0;
     }
   }
   return mask;

@@ -63,6 +63,7 @@ function thought(
 const kinds: [string, Partial<DecoderConfig>][] = [
   ['tied', {}],
   ['untied swiglu, grouped', { activation: 'swiglu', tiedEmbeddings: false, heads: 4, kvHeads: 2 }],
+  ['a window of three tokens', { window: 3 }],
   ['GPT-2', { ...FAMILIES['GPT-2'], heads: 4 }],
   ['GPT-J', { ...FAMILIES['GPT-J'], heads: 4, rotaryWidth: 2 }],
 ];
@@ -101,11 +102,11 @@ describe.each(kinds)('thoughts at every position (%s)', (_, more) => {
   it('and a last layer of zeros leave the model as it was, bit for bit', () => {
     const batch = assembleThinking(rows, 0, config.vocabSize, AIM);
     const { costs } = thought(config, batch, lively(config, false), 'graph');
-    const { partner } = batch.aim!.inputs as unknown as Record<'partner', { values: Int32Array }>;
-    const behind = costs.subarray(costs.length - partner.values.length);
-    for (const [n, row] of partner.values.entries()) expect(behind[n]).toBe(costs[row]);
+    const { values: partner } = batch.aim!.inputs.partner!;
+    const behind = costs.subarray(costs.length - partner.length);
+    for (const [n, cost] of behind.entries()) expect(cost).toBe(costs[partner[n]!]);
     const { costs: mixed } = thought(config, assembleThinking(rows, 0, config.vocabSize, AIM), tensors, 'graph');
-    expect(mixed.at(-1)).not.toBe(mixed[partner.values.at(-1)!]);
+    expect(mixed.at(-1)).not.toBe(mixed[partner[partner.length - 1]!]);
   });
 });
 
