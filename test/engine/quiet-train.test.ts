@@ -92,6 +92,28 @@ describe('training with thoughts', () => {
     expect(moved).toBeGreaterThan(0);
   });
 
+  it('shuffles in the thoughts of the next text of the same lengths; of one that is alone its own of the place behind', async () => {
+    const size = { layers: 1, dModel: 32, dFF: 64 };
+    const thinks = await files.save(randomModel({ ...size, quiet: { tokens: 2 } }, 5), 'thinks');
+    const costsOf = (...prompts: string[]) =>
+      engine.costs!({ model: thinks, rows: prompts.map((prompt) => ({ prompt, parts: ['7', ';', 'A'] })) });
+    const [own, twin, other, longer] = await costsOf('1+2=', '1+2=', '9+8=', '10+2=');
+    const [apart, , alone] = await costsOf('1+2=', '9+8=', '10+2=');
+    const close = (some: number[] | undefined, more: number[] | undefined) =>
+      some!.every((cost, n) => Math.abs(cost - more![n]!) < 1e-5);
+    // Behind its twin's thoughts a text costs what it costs behind its own, behind another's something else.
+    expect(close(own!.shuffled, own!.thinking)).toBe(true);
+    expect(close(twin!.shuffled, twin!.thinking)).toBe(false);
+    expect(close(other!.shuffled, other!.thinking)).toBe(false);
+    expect(close(twin!.shuffled, apart!.shuffled)).toBe(true);
+    expect(close(longer!.shuffled, longer!.thinking)).toBe(false);
+    expect(close(longer!.shuffled, alone!.shuffled)).toBe(true);
+    const pauses = await files.save(randomModel({ ...size, quiet: { tokens: 2, pause: true } }, 5), 'pauses');
+    const [paused] = await engine.costs!({ model: pauses, rows: parts });
+    expect(paused!.shuffled).toEqual(paused!.thinking);
+    expect(close(paused!.thinking, paused!.plain)).toBe(false);
+  });
+
   it('refuses an adapter, a marker of several tokens, and other thoughts than the model has', async () => {
     const refused = { code: 'CheckpointInvalid' };
     await expect(trained('a', { adapter: { rank: 2, alpha: 2 } })).rejects.toMatchObject(refused);
