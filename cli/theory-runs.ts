@@ -9,7 +9,6 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import Table from 'cli-table3';
 import { markdownTableOf } from '../report/markdown-table.ts';
 import { theoryFigure } from '../report/theory-figure.ts';
 import type { IterationRecord, RunDocument } from '../schemas/run.ts';
@@ -23,6 +22,7 @@ import { CliError, EXIT } from './exit.ts';
 import { homePaths } from './home.ts';
 import type { Context } from './parts.ts';
 import { resolvedRun, storedRun } from './recorded.ts';
+import { offCell, sayTable, share } from './theory-table.ts';
 
 interface Setting {
   recipe: string;
@@ -40,9 +40,6 @@ const ABOUT =
   'Of the model of each iteration, by the samples drawn from it, mean of the runs. J of its steps: what these δ come to if no move knows of another. ' +
   'Foretold: what the recursion makes of the δ one iteration before. Off: J measured less J foretold, interval over runs.';
 
-const share = (value: number | null | undefined): string =>
-  value === null || value === undefined ? '–' : value.toFixed(4);
-const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(4)}`;
 const cells = (row: Held): string[] => [
   String(row.iteration),
   String(Math.round(row.samples)),
@@ -50,7 +47,7 @@ const cells = (row: Held): string[] => [
   share(row.accuracy),
   share(row.ofSteps.accuracy),
   share(row.foretold?.accuracy),
-  row.off === null ? '–' : signed(row.off) + (row.interval ? ` (${row.interval.map(signed).join(' to ')})` : ''),
+  offCell(row),
   share(row.sound),
   share(row.foretold?.sound),
 ];
@@ -140,12 +137,7 @@ export async function theoryOfRuns(context: Context, runIds: string[]): Promise<
     terminal.document({ groups: told, markdown });
     return EXIT.ok;
   }
-  for (const { title, runs, rows } of told) {
-    const table = new Table({ head: HEAD, style: { head: [], border: [] } });
-    for (const row of rows) table.push(cells(row));
-    terminal.say(`${title} · ${runs.join(', ')}`);
-    terminal.raw(`${table.toString()}\n`);
-  }
+  for (const { title, runs, rows } of told) sayTable(terminal, `${title} · ${runs.join(', ')}`, HEAD, rows.map(cells));
   terminal.say(ABOUT);
   terminal.say(`written to ${markdown}`);
   return EXIT.ok;

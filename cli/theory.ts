@@ -5,7 +5,6 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import Table from 'cli-table3';
 import { markdownTableOf } from '../report/markdown-table.ts';
 import { theoryFigure } from '../report/theory-figure.ts';
 import { foretold } from '../theory/foretold.ts';
@@ -13,6 +12,7 @@ import type { Foretold } from '../theory/foretold.ts';
 import { CliError, EXIT } from './exit.ts';
 import { homePaths } from './home.ts';
 import type { Context } from './parts.ts';
+import { offCell, sayTable, share } from './theory-table.ts';
 
 export interface TheoryOptions {
   states: number;
@@ -25,14 +25,11 @@ export interface TheoryOptions {
 }
 
 const HEAD = ['iteration', 'J predicted', 'J measured', 'off, 99%', 'within', 'sound predicted', 'sound measured'];
-const share = (value: number | null): string => (value === null ? '–' : value.toFixed(4));
-const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(4)}`;
-
-const cells = ({ iteration, predicted, measured, off, interval, within }: Foretold): string[] => [
+const cells = ({ iteration, predicted, measured, within, ...row }: Foretold): string[] => [
   String(iteration),
   share(predicted.accuracy),
   share(measured.accuracy),
-  off === null ? '–' : signed(off) + (interval ? ` (${interval.map(signed).join(' to ')})` : ''),
+  offCell(row),
   within === null ? '–' : within ? 'yes' : 'no',
   share(predicted.sound),
   share(measured.sound),
@@ -72,10 +69,7 @@ export function theory({ terminal, home }: Context, options: TheoryOptions): num
     terminal.document({ options, rows, ...files });
     return EXIT.ok;
   }
-  const table = new Table({ head: HEAD, style: { head: [], border: [] } });
-  for (const row of rows) table.push(cells(row));
-  terminal.say(title);
-  terminal.raw(`${table.toString()}\n`);
+  sayTable(terminal, title, HEAD, rows.map(cells));
   terminal.say(about);
   terminal.say(`written to ${files.markdown}`);
   return EXIT.ok;
