@@ -8,7 +8,7 @@
  * (schemas/best-of-k.ts); problems are resampled within resampled seeds (report/pooled.ts), strata count alike. Reads only.
  */
 import { parseArgs } from 'node:util';
-import { pooled, verdictOn } from '../report/pooled.ts';
+import { mean, pooled, verdictOn } from '../report/pooled.ts';
 import { bestOfK } from '../schemas/best-of-k.ts';
 import type { BestOfK, Candidate } from '../schemas/best-of-k.ts';
 import { RankedRow } from '../schemas/ranking.ts';
@@ -60,7 +60,6 @@ async function problemsOf(run: string): Promise<BestOfK[][]> {
 }
 
 const seeds = await Promise.all(runs.map(problemsOf));
-const mean = (list: number[]) => list.reduce((sum, one) => sum + one, 0) / list.length;
 const points = (share: number) => (100 * share).toFixed(1);
 for (const [n, run] of runs.entries()) {
   const of = (pick: keyof BestOfK) => points(mean(seeds[n]!.map((stratum) => mean(stratum.map((one) => one[pick])))));

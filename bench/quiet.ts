@@ -7,7 +7,7 @@
  * resampled within resampled seeds (report/pooled.ts), strata count alike. Reads only.
  */
 import { parseArgs } from 'node:util';
-import { pooled, verdictOn } from '../report/pooled.ts';
+import { mean, pooled, verdictOn } from '../report/pooled.ts';
 import { LossRow } from '../schemas/losses.ts';
 import { RunDocument } from '../schemas/run.ts';
 import { createLocalStore } from '../store/local.ts';
@@ -33,9 +33,19 @@ async function rowsOf(run: string): Promise<Map<string, LossRow>> {
 
 type Column = 'plain' | 'thinking' | 'shuffled';
 /** A problem's mean of one column over its parts of a kind; null where it has none. */
-function costOf({ parts }: LossRow, kind: string, column: Column): number | null {
+function costOf({ problem, parts }: LossRow, kind: string, column: Column): number | null {
   const own = parts.filter((part) => part.kind === kind);
-  return own.length === 0 ? null : own.reduce((sum, part) => sum + (part[column] ?? part.plain), 0) / own.length;
+  if (own.length === 0) return null;
+  return mean(
+    own.map((part) => {
+      const cost = part[column];
+      if (cost === undefined)
+        throw new Error(
+          `problem ${problem} has no cost ${column}; give runs in threes: thoughts, pauses, the text alone`,
+        );
+      return cost;
+    }),
+  );
 }
 
 const rows = await Promise.all(runs.map(rowsOf));
@@ -47,7 +57,6 @@ const seeds = Array.from({ length: runs.length / 3 }, (_, n) => ({
 type Arm = keyof (typeof seeds)[number];
 type Which = readonly [arm: Arm, column: Column];
 const kinds = [...new Set([...rows[0]!.values()].flatMap(({ parts }) => parts.map(({ kind }) => kind)))];
-const mean = (list: number[]) => list.reduce((sum, one) => sum + one, 0) / list.length;
 const nats = (cost: number) => cost.toFixed(4);
 
 /** By seed and stratum, problem by problem. */

@@ -43,7 +43,7 @@ function differences({ ahead, behind }: SeedPair): Differences[] {
   return [...strata].sort(([x], [y]) => compareStrata(x, y)).map(([, values]) => Int8Array.from(values));
 }
 
-const mean = (values: ArrayLike<number>): number => {
+export const mean = (values: ArrayLike<number>): number => {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i]!;
   return sum / values.length;
