@@ -13,6 +13,7 @@
  */
 import { EngineError } from '../engine.ts';
 import type { TrainRequest } from '../engine.ts';
+import { assemble } from './batches.ts';
 import type { Batch, TokenRow } from './batches.ts';
 import { CODES } from './kernels.ts';
 import type { Kernels } from './kernels.ts';
@@ -61,77 +62,59 @@ export function assembleThinking(
   { tokens: length, pause, ahead, passes }: QuietAim,
 ): ThinkingBatch {
   const [start, end] = [vocabSize, vocabSize + 1];
-  const firstOf = ({ promptLength }: TokenRow) => Math.max(1, promptLength);
-  const time = Math.max(1, ...rows.map(({ tokens }) => tokens.length - 1));
-  const from = Math.min(...rows.map(firstOf)) - 1;
+  const copies = rows.flatMap((row) => Array<TokenRow>(passes).fill(row));
+  const text = assemble(copies, pad);
+  const { time } = text;
+  const from = Math.min(...rows.map(({ promptLength }) => Math.max(1, promptLength))) - 1;
   const thinking = { time, from, steps: length + 1 + ahead };
   const [perRow, rowLength] = [thoughtsOf(thinking), lengthOf(thinking)];
-  const ids = new Int32Array(rows.length * passes * rowLength).fill(pad);
-  const text = { positions: [] as number[], targets: [] as number[] };
-  const behind = {
-    positions: [] as number[],
-    targets: [] as number[],
-    partner: [] as number[],
-    thought: [] as number[],
-  };
+  const ids = new Int32Array(copies.length * rowLength).fill(pad);
+  const positions = Array.from(text.positions, (at) => Math.floor(at / time) * rowLength + (at % time));
+  /** The row of the text that predicts what follows a position; none where nothing is learnt there. */
+  const rowAt = new Map(positions.map((position, row) => [position, row]));
+  const behind = { positions: [] as number[], partner: [] as number[], thought: [] as number[] };
   const within = { positions: [] as number[], thought: [] as number[] };
   const asked: number[] = [];
-  let read = 0;
-  for (const [index, row] of rows.entries()) {
-    const { tokens } = row;
-    const learnt = (at: number) =>
-      at >= firstOf(row) && at < tokens.length && !row.given?.some((span) => at >= span.from && at < span.to);
-    for (let pass = 0; pass < passes; pass++) {
-      const copy = index * passes + pass;
-      const base = copy * rowLength;
-      ids.set(tokens.subarray(0, -1), base);
-      read += tokens.length - 1;
-      const partnerOf = new Map<number, number>();
-      for (let at = 1; at < tokens.length; at++) {
-        if (!learnt(at)) continue;
-        partnerOf.set(at, text.positions.length);
-        text.positions.push(base + at - 1);
-        text.targets.push(tokens[at]!);
+  for (const [copy, { tokens }] of copies.entries()) {
+    const base = copy * rowLength;
+    ids.set(text.ids.subarray(copy * time, (copy + 1) * time), base);
+    for (let k = 0; k < perRow; k++) {
+      const at = (step: number) => base + indexOf(thinking, k, step);
+      const position = from + k;
+      const thought = copy * perRow + k;
+      ids[at(0)] = start;
+      if (pause) for (let step = 1; step <= length; step++) ids[at(step)] = start;
+      ids[at(length + 1)] = end;
+      let judged = false;
+      for (let n = 0; n < ahead; n++) {
+        if (n > 0) ids[at(length + 1 + n)] = tokens[position + n] ?? pad;
+        const partner = rowAt.get(base + position + n);
+        if (partner === undefined) continue;
+        judged = true;
+        behind.positions.push(at(length + 1 + n));
+        behind.partner.push(partner);
+        behind.thought.push(thought);
       }
-      for (let k = 0; k < perRow; k++) {
-        const at = (step: number) => base + indexOf(thinking, k, step);
-        const position = from + k;
-        ids[at(0)] = start;
-        if (pause) for (let step = 1; step <= length; step++) ids[at(step)] = start;
-        ids[at(length + 1)] = end;
-        const thought = copy * perRow + k;
-        let judged = false;
-        for (let n = 0; n < ahead; n++) {
-          if (n > 0) ids[at(length + 1 + n)] = tokens[position + n] ?? pad;
-          const predicted = position + 1 + n;
-          if (!learnt(predicted)) continue;
-          judged = true;
-          behind.positions.push(at(length + 1 + n));
-          behind.targets.push(tokens[predicted]!);
-          behind.partner.push(partnerOf.get(predicted)!);
-          behind.thought.push(thought);
-        }
-        if (!judged) continue;
-        asked.push(thought);
-        read += thinking.steps;
-        if (pause) continue;
-        for (let step = 0; step < length; step++) {
-          within.positions.push(at(step));
-          within.thought.push(thought);
-        }
+      if (!judged) continue;
+      asked.push(thought);
+      if (pause) continue;
+      for (let step = 0; step < length; step++) {
+        within.positions.push(at(step));
+        within.thought.push(thought);
       }
     }
   }
   const vector = (values: number[]) => ({ values: Int32Array.from(values), shape: [values.length] });
   const scalar = (value: number) => ({ values: Int32Array.of(value), shape: [] });
-  const [texts, thoughts] = [text.positions.length, within.positions.length];
+  const [texts, thoughts] = [positions.length, within.positions.length];
+  const targetsBehind = behind.partner.map((row) => text.targets[row]!);
   return {
-    batch: rows.length * passes,
+    batch: copies.length,
     time: rowLength,
     ids,
-    positions: Int32Array.from([...text.positions, ...within.positions, ...behind.positions]),
-    targets: Int32Array.from([...text.targets, ...Array<number>(thoughts).fill(pad), ...behind.targets]),
-    tokens: read,
+    positions: Int32Array.from([...positions, ...within.positions, ...behind.positions]),
+    targets: Int32Array.from([...text.targets, ...Array<number>(thoughts).fill(pad), ...targetsBehind]),
+    tokens: text.tokens + asked.length * thinking.steps,
     thinking,
     asked: Int32Array.from(asked),
     firstTarget: texts,
@@ -143,7 +126,7 @@ export function assembleThinking(
         partner: vector(behind.partner),
         behind: vector(behind.thought),
         within: vector(within.thought),
-        thoughts: scalar(rows.length * passes * perRow),
+        thoughts: scalar(copies.length * perRow),
         passesShape: vector([-1, passes, perRow]),
       },
     },
