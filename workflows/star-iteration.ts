@@ -265,7 +265,7 @@ export async function starIteration(input: IterationInput): Promise<IterationSum
     const read = of('fine-tune').flatMap(({ name }) => recipe.stages[name]?.in.examples ?? []);
     const learnedFrom = new Set(read.map((ref) => ref.split('.')[0]));
     const examples = finished.flatMap(({ name, outputs }) => (learnedFrom.has(name) ? [outputs] : []));
-    const trained = [...of('fine-tune'), ...of('think')].flatMap(({ outputs }) => outputs.map((one) => one.trained));
+    const trained = finished.flatMap(({ outputs }) => outputs.flatMap((one) => one.trained ?? []));
     const whole: SealInput = {
       n: input.n,
       attempt: input.attempt,
