@@ -8,7 +8,7 @@ import type { IterationRecord, IterationSummary } from '../schemas/run.ts';
 import type { StageCounts } from '../schemas/stage-counts.ts';
 import { carriedIn } from '../schemas/port-values.ts';
 import type { CarriedRows, Rows, ScoreShard, Tally } from '../schemas/port-values.ts';
-import type { TextCounts } from '../schemas/text-counts.ts';
+import type { TextCounts } from '../schemas/measured.ts';
 import type { Dependencies } from './dependencies.ts';
 import { rethrow } from './failures.ts';
 import { addTallies } from './judge.ts';

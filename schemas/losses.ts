@@ -5,7 +5,6 @@
  */
 import { z } from 'zod';
 import { ArtifactRef } from './artifact.ts';
-import { Ranking } from './ranking.ts';
 
 const Cost = z.number();
 /** Costs −log p, natural. */
@@ -29,9 +28,6 @@ export const Losses = z.strictObject({
   rows: z.array(ArtifactRef),
 });
 export type Losses = z.infer<typeof Losses>;
-
-/** What an iteration's record says of held-out problems beside its accuracy. */
-export const measuredShape = { ranking: Ranking.optional(), losses: Losses.optional() };
 
 /** Means, added up in the rows' order: the same rows give the same bits. Pure. */
 export function lossesOf(rows: readonly LossRow[]): Omit<Losses, 'rows'> {

@@ -9,11 +9,10 @@ import { DecoderConfig, Model } from './checkpoint.ts';
 import { Comparison } from './comparison.ts';
 import { Recipe } from './recipe.ts';
 import { RunContext } from './run-context.ts';
-import { measuredShape } from './losses.ts';
+import { Measured } from './measured.ts';
 import { STAGES, StageKind } from './stage.ts';
 import { StageCounts } from './stage-counts.ts';
 import { CarriedRows, FreshModel, PretrainedModel, Rows, ScoreShard, type Tally } from './port-values.ts';
-import { TextCounts } from './text-counts.ts';
 
 export const RunId = z
   .string()
@@ -158,8 +157,7 @@ export const IterationRecord = z.strictObject({
   examples: z.array(ArtifactRef),
   /** What the next iteration finds as `$kept`, `$pairs`, `$queue`; only where the recipe carries some. */
   ...CarriedRows.shape,
-  ...measuredShape,
-  ...TextCounts.shape,
+  ...Measured.shape,
   tokens: z.record(z.string(), z.number()),
   shards: z.strictObject({ reused: z.int(), redone: z.int() }),
   /** The same by stage; absent in records of before it stood here. */
