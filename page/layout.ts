@@ -8,7 +8,7 @@ export interface Part {
   body: Markup;
 }
 
-export const region = ({ id, body }: Part): Markup => markup`<div id="${id}" data-part>${body}</div>`;
+export const region = ({ id, body }: Part): Markup => markup`<div id="${id}">${body}</div>`;
 
 export interface View {
   title: string;
@@ -33,7 +33,7 @@ export function shell({ title, here, topic, main }: View, writable: boolean): st
         <link rel="stylesheet" href="/assets/page.css" />
         <script type="module" src="/assets/page.mjs"></script>
       </head>
-      <body data-topic="${topic ?? ''}" data-writable="${writable ? 'yes' : 'no'}">
+      <body data-topic="${topic ?? ''}">
         <a class="skip" href="#main">Skip to the content</a>
         <nav class="top" aria-label="Startrail">
           <ul>
