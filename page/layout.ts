@@ -1,6 +1,8 @@
 /** What every page has around it. All text of others goes through `markup`; scripts and styles are files of this server. */
+import { STATUS } from '../report/page.ts';
 import { markup, oneLine } from '../report/untrusted.ts';
 import type { Markup } from '../report/untrusted.ts';
+import type { RunStatus } from '../schemas/run.ts';
 
 /** A region that is replaced as a whole when it changes; the client finds it by its id. */
 export interface Part {
@@ -77,13 +79,8 @@ const HELP = markup`<dialog id="help" aria-labelledby="help-title">
   <form method="dialog"><button>Close</button></form>
 </dialog>`;
 
-/** Chips that say what a run is doing. */
-const TONE: Record<string, string> = {
-  done: 'good',
-  running: 'busy',
-  failed: 'bad',
-  terminated: 'bad',
-  waiting: 'bad',
-};
-export const statusBadge = (status: string): Markup =>
+/** The report's colours, and those of what a report has no need to point at. */
+const TONE = { ...STATUS, running: 'busy', waiting: 'bad' };
+/** A chip that says what a run is doing. */
+export const statusBadge = (status: RunStatus): Markup =>
   markup`<span class="badge ${TONE[status] ?? ''}">${status}</span>`;

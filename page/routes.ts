@@ -18,7 +18,7 @@ import type { Asked } from './admission.ts';
 import { createArchive } from './archive.ts';
 import { loadAssets } from './assets.ts';
 import { ACTIONS } from './installation.ts';
-import type { Action, Installation } from './installation.ts';
+import type { Action, Installation, LiveRun } from './installation.ts';
 import { shell } from './layout.ts';
 import type { Part, View } from './layout.ts';
 import { compareView } from './compare-view.ts';
@@ -69,6 +69,7 @@ export function createRoutes(options: Installation & { token?: string | undefine
   const archive = createArchive(store);
   const rows = createRowArchive(store);
   const assets = loadAssets();
+  const silent = new Map<string, string>();
   const live = createLive(options.everyMs ?? 1_000, (message) => {
     log({ level: 'warn', code: 'LookFailed', message });
   });
@@ -76,8 +77,21 @@ export function createRoutes(options: Installation & { token?: string | undefine
 
   async function shownRun(id: string, chosen: number | undefined): Promise<Shown> {
     const document = await archive.run(id);
-    const seen = isFinal(document.status) ? null : await look(id).catch(() => null);
-    return { document, live: seen, chosen, writable };
+    return { document, live: isFinal(document.status) ? null : await seenBy(id), chosen, writable };
+  }
+
+  /** null where the server tells nothing; why stands in the log once, until it answers or says something else. */
+  async function seenBy(id: string): Promise<LiveRun | null> {
+    try {
+      const seen = await look(id);
+      silent.delete(id);
+      return seen;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (silent.get(id) !== message) log({ level: 'warn', code: 'LookFailed', target: id, message });
+      silent.set(id, message);
+      return null;
+    }
   }
 
   /** What a topic's name stands for. Throws Refused 404, also for a run that there is not. */

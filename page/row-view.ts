@@ -97,7 +97,7 @@ function from(document: RunDocument, record: IterationRecord, { judged }: Row, t
       ${fact('stage', oneLine(origin.stages.join(' or ') || 'not known'))}
       ${fact('sample', made.sample)}
       ${fact('seed', markup`<code>${origin.seed}</code>`)}
-      ${fact('temperature', origin.temperature ?? 'by default')}
+      ${fact('temperature', typeof origin.temperature === 'string' ? `as ${oneLine(origin.temperature, 40)} found it best` : (origin.temperature ?? 'by default'))}
       ${fact('top p', origin.topP ?? 'by default')}
       ${fact(
         'model',
