@@ -1,36 +1,20 @@
 /** `compare <run> <run> …`: the paper's table over runs, with intervals and paired differences, from the store alone. */
 import Table from 'cli-table3';
-import { compareRuns, unlike } from '../report/compare.ts';
+import { compareRuns, differenceText, unlike } from '../report/compare.ts';
 import type { Compared } from '../report/compare.ts';
-import { testOutcomes } from '../report/paired.ts';
+import { outcomesOf } from '../report/paired.ts';
 import type { Outcomes } from '../report/paired.ts';
 import { PUBLISHED, publishedOf } from '../report/published.ts';
 import type { Published } from '../report/published.ts';
-import { bestOf, interval, minutes, percent } from '../report/statistics.ts';
+import { interval, minutes, percent } from '../report/statistics.ts';
 import type { RunDocument } from '../schemas/run.ts';
-import type { Store } from '../store/store.ts';
 import { CliError, EXIT } from './exit.ts';
 import type { Context } from './parts.ts';
 import { storedRun } from './recorded.ts';
 import type { Terminal } from './terminal.ts';
 
-const signed = (share: number): string => `${share < 0 ? '−' : '+'}${(Math.abs(share) * 100).toFixed(1)}`;
-/** "+3.2 (−0.4 to +6.8)", in points. */
-export const differenceText = ({ value, low, high }: NonNullable<Compared['difference']>): string =>
-  `${signed(value)} (${signed(low)} to ${signed(high)})`;
-
 export interface CompareOptions {
   allowDifferentForms?: boolean;
-}
-
-/** Judged test problems of each run's best iteration. */
-export async function outcomesOf(store: Store, documents: RunDocument[]): Promise<Map<string, Outcomes>> {
-  const outcomes = new Map<string, Outcomes>();
-  for (const document of documents) {
-    const best = bestOf(document);
-    if (best) outcomes.set(document.runId, await testOutcomes(store, best));
-  }
-  return outcomes;
 }
 
 export async function compare(context: Context, runIds: string[], options: CompareOptions = {}): Promise<number> {

@@ -38,14 +38,10 @@ export function openInstallation(context: Context, session: Session, store: Stor
     task: taskById,
     recipe: recipeById,
     recipes: names().recipes,
-    async look(runId) {
+    look(runId) {
       const memory = memories.get(runId) ?? emptyMemory();
       memories.set(runId, memory);
-      try {
-        return await look(session.connection, session.client, runId, memory, session.workerReady());
-      } catch {
-        return null;
-      }
+      return look(session.connection, session.client, runId, memory, session.workerReady());
     },
     act: (wish) => act(context, session, store, wish).catch(refuse),
     log: openLog(session.paths.logs),

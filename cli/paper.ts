@@ -4,13 +4,14 @@
  *
  *   startrail paper gsm8k --model smollm2 --limit 100
  */
-import { compareRuns } from '../report/compare.ts';
+import { compareRuns, differenceText } from '../report/compare.ts';
 import type { Compared } from '../report/compare.ts';
+import { outcomesOf } from '../report/paired.ts';
 import { PUBLISHED } from '../report/published.ts';
 import type { Recipe } from '../schemas/recipe.ts';
 import type { RunDocument, RunInput } from '../schemas/run.ts';
 import { taskById } from '../tasks/index.ts';
-import { differenceText, outcomesOf, showCompared } from './compare.ts';
+import { showCompared } from './compare.ts';
 import { CliError, EXIT, exitOfStatus } from './exit.ts';
 import { runInput } from './input.ts';
 import { limitOf, paperName, paperRows, rowInput } from './paper-rows.ts';

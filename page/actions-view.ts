@@ -26,7 +26,7 @@ const ASKS: Record<Action, { label: string; text: string }> = {
   },
 };
 
-export function actionsOf(document: RunDocument): Action[] {
+function actionsOf(document: RunDocument): Action[] {
   const forkable = document.resolved !== null && document.iterations.length > 0;
   return [...(FITTING[document.status] ?? []), ...(forkable ? (['fork'] as const) : [])];
 }

@@ -1,9 +1,14 @@
-/** Runs of the store, read again only when they have changed, because live pages ask every second. */
-import { RunDocument, RunId } from '../schemas/run.ts';
+/**
+ * Runs of the store, for live pages, which ask every second: a document is checked against its schema only when it has changed,
+ * and a list reads those that have ended every quarter of a minute, because hardly anything happens to them.
+ */
+import { isFinal, RunDocument, RunId } from '../schemas/run.ts';
 import type { Store } from '../store/store.ts';
 import { notFound } from './refusal.ts';
 
 const PREFIX = 'runs/';
+/** As long a list may show a run that has ended as it was: one can be reset, or its document repaired. */
+const RESTS_MS = 15_000;
 
 export interface Archive {
   ids(): Promise<string[]>;
@@ -13,8 +18,9 @@ export interface Archive {
   runs(): Promise<{ documents: RunDocument[]; unread: string[] }>;
 }
 
-export function createArchive(store: Store): Archive {
-  const known = new Map<string, { mark: string; document: RunDocument }>();
+/** @param now milliseconds */
+export function createArchive(store: Store, now = () => performance.now()): Archive {
+  const known = new Map<string, { mark: string; document: RunDocument; readAt: number }>();
 
   async function read(id: string): Promise<RunDocument | undefined> {
     const found = await store.getName(PREFIX + id);
@@ -25,9 +31,8 @@ export function createArchive(store: Store): Archive {
     const { updatedAt, status } = found as Partial<RunDocument>;
     const mark = `${updatedAt} ${status}`;
     const before = known.get(id);
-    if (before?.mark === mark) return before.document;
-    const document = RunDocument.parse(found);
-    known.set(id, { mark, document });
+    const document = before?.mark === mark ? before.document : RunDocument.parse(found);
+    known.set(id, { mark, document, readAt: now() });
     return document;
   }
   const ids = async () =>
@@ -45,7 +50,9 @@ export function createArchive(store: Store): Archive {
       const unread: string[] = [];
       for (const id of await ids()) {
         try {
-          const document = await read(id);
+          const before = known.get(id);
+          const rests = before && isFinal(before.document.status) && now() - before.readAt < RESTS_MS;
+          const document = rests ? before.document : await read(id);
           if (document) documents.push(document);
         } catch {
           unread.push(id); // one damaged document must not hide the others

@@ -1,11 +1,10 @@
 /** Two runs, or two recipes, beside each other: accuracy, paired difference, what they were asked for. */
 import { compareFigure } from '../report/compare-figure.ts';
-import { compareRuns, unlike } from '../report/compare.ts';
+import { compareRuns, differenceText, unlike } from '../report/compare.ts';
 import type { Compared } from '../report/compare.ts';
 import { figure } from '../report/page.ts';
-import { testOutcomes } from '../report/paired.ts';
-import type { Outcomes } from '../report/paired.ts';
-import { bestOf, interval, minutes, percent } from '../report/statistics.ts';
+import { outcomesOf } from '../report/paired.ts';
+import { interval, minutes, percent } from '../report/statistics.ts';
 import { markup, oneLine } from '../report/untrusted.ts';
 import type { Markup } from '../report/untrusted.ts';
 import { recipeDifference } from '../schemas/recipe-difference.ts';
@@ -71,22 +70,10 @@ async function compared(store: Store, sides: [Side, Side]): Promise<Markup> {
     </section>`;
 }
 
-/** What a run's test rows say, or nothing where they are gone: then the intervals alone are compared. */
-async function outcomesOf(store: Store, documents: RunDocument[]): Promise<Map<string, Outcomes>> {
-  const outcomes = new Map<string, Outcomes>();
-  for (const document of documents) {
-    const best = bestOf(document);
-    const found = best && (await testOutcomes(store, best).catch(() => undefined));
-    if (found) outcomes.set(document.runId, found);
-  }
-  return outcomes;
-}
-
-const signed = (share: number): string => `${share < 0 ? '−' : '+'}${(Math.abs(share) * 100).toFixed(1)}`;
-
 async function results(store: Store, documents: RunDocument[]): Promise<Markup> {
   const why = unlike(documents);
-  const rows = compareRuns(documents, await outcomesOf(store, documents));
+  // Where the test rows are gone, the intervals alone are compared; a pair needs both.
+  const rows = compareRuns(documents, await outcomesOf(store, documents).catch(() => undefined));
   const row = ({ runId, recipe, task, seed, best, difference: less, note, used, seconds }: Compared) =>
     markup`<tr>
       <th scope="row"><a href="/runs/${runId}">${runId}</a></th>
@@ -95,7 +82,7 @@ async function results(store: Store, documents: RunDocument[]): Promise<Markup> 
       <td>${seed}</td>
       <td>${best ? best.n : '–'}</td>
       <td>${percent(best?.accuracy.accuracy ?? null)} (${interval(best?.accuracy ?? null)})</td>
-      <td>${less ? `${signed(less.value)} (${signed(less.low)} to ${signed(less.high)})` : (note ?? '–')}</td>
+      <td>${less ? differenceText(less) : (note ?? '–')}</td>
       <td>${percent(used.free)}, ${percent(used.hinted)}</td>
       <td>${minutes(seconds)}</td>
     </tr>`;

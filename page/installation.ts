@@ -33,7 +33,7 @@ export interface Installation {
   task(id: string): Task | undefined;
   recipe(id: string): Recipe | undefined;
   recipes: string[];
-  /** null: no server answers. */
+  /** Throws where no server answers, or what it says can't be read. null: nobody can be asked. */
   look(runId: string): Promise<LiveRun | null>;
   /** Throws Refused. `run` is the one to look at afterwards. */
   act(wish: Wish): Promise<{ run: string; said: string }>;

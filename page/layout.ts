@@ -1,6 +1,8 @@
 /** What every page has around it. All text of others goes through `markup`; scripts and styles are files of this server. */
+import { STATUS } from '../report/page.ts';
 import { markup, oneLine } from '../report/untrusted.ts';
 import type { Markup } from '../report/untrusted.ts';
+import type { RunStatus } from '../schemas/run.ts';
 
 /** A region that is replaced as a whole when it changes; the client finds it by its id. */
 export interface Part {
@@ -8,7 +10,7 @@ export interface Part {
   body: Markup;
 }
 
-export const region = ({ id, body }: Part): Markup => markup`<div id="${id}" data-part>${body}</div>`;
+export const region = ({ id, body }: Part): Markup => markup`<div id="${id}">${body}</div>`;
 
 export interface View {
   title: string;
@@ -33,7 +35,7 @@ export function shell({ title, here, topic, main }: View, writable: boolean): st
         <link rel="stylesheet" href="/assets/page.css" />
         <script type="module" src="/assets/page.mjs"></script>
       </head>
-      <body data-topic="${topic ?? ''}" data-writable="${writable ? 'yes' : 'no'}">
+      <body data-topic="${topic ?? ''}">
         <a class="skip" href="#main">Skip to the content</a>
         <nav class="top" aria-label="Startrail">
           <ul>
@@ -77,13 +79,8 @@ const HELP = markup`<dialog id="help" aria-labelledby="help-title">
   <form method="dialog"><button>Close</button></form>
 </dialog>`;
 
-/** Chips that say what a run is doing. */
-const TONE: Record<string, string> = {
-  done: 'good',
-  running: 'busy',
-  failed: 'bad',
-  terminated: 'bad',
-  waiting: 'bad',
-};
-export const statusBadge = (status: string): Markup =>
+/** The report's colours, and those of what a report has no need to point at. */
+const TONE = { ...STATUS, running: 'busy', waiting: 'bad' };
+/** A chip that says what a run is doing. */
+export const statusBadge = (status: RunStatus): Markup =>
   markup`<span class="badge ${TONE[status] ?? ''}">${status}</span>`;

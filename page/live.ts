@@ -13,7 +13,6 @@ import { Refused } from './refusal.ts';
 export interface Live {
   /** Takes the response over. Throws Refused 503 where too many listen already. */
   listen(topic: string, parts: () => Promise<Part[]>, response: ServerResponse): void;
-  listeners(): number;
   close(): void;
 }
 
@@ -22,6 +21,8 @@ interface Topic {
   /** What each part was last, by its id. */
   last: Map<string, string>;
   timer: NodeJS.Timeout | undefined;
+  /** Why the last look failed, told once; undefined = it did not. */
+  failure: string | undefined;
 }
 
 const MOST_LISTENERS = 60;
@@ -31,7 +32,8 @@ const BEAT_MS = 15_000;
 
 const eventOf = (id: string, html: string): string => `event: part\ndata: ${JSON.stringify({ id, html })}\n\n`;
 
-export function createLive(everyMs: number, failed: (error: unknown) => void): Live {
+/** @param failed told why a look failed, once for as long as nothing changes about it */
+export function createLive(everyMs: number, failed: (message: string) => void): Live {
   const topics = new Map<string, Topic>();
   const count = () => [...topics.values()].reduce((sum, { listeners }) => sum + listeners.size, 0);
 
@@ -47,8 +49,11 @@ export function createLive(everyMs: number, failed: (error: unknown) => void): L
         topic.last.set(id, body.text);
         for (const response of topic.listeners) send(response, eventOf(id, body.text));
       }
+      topic.failure = undefined;
     } catch (error) {
-      failed(error);
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== topic.failure) failed(message);
+      topic.failure = message;
     }
     // The next look begins when this one has ended, so that a slow store is not asked ever more.
     if (topics.get(name) === topic) topic.timer = setTimeout(() => void turn(name, topic, parts), everyMs);
@@ -60,14 +65,15 @@ export function createLive(everyMs: number, failed: (error: unknown) => void): L
   beat.unref();
 
   return {
-    listeners: count,
     listen(name, parts, response) {
+      // Gone while its run was looked up: nothing would ever end its topic.
+      if (response.destroyed) return;
       if (count() >= MOST_LISTENERS)
         throw new Refused(503, 'TooManyListeners', 'too many pages are open; close some', { 'retry-after': '10' });
       response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' });
       response.write('retry: 1000\n\n');
       const existing = topics.get(name);
-      const topic: Topic = existing ?? { listeners: new Set(), last: new Map(), timer: undefined };
+      const topic: Topic = existing ?? { listeners: new Set(), last: new Map(), timer: undefined, failure: undefined };
       topic.listeners.add(response);
       response.on('close', () => {
         topic.listeners.delete(response);

@@ -13,7 +13,8 @@ export interface Origin {
   /** null: the task is not known here. */
   prompt: string | null;
   seed: string;
-  temperature: number | null;
+  /** What the recipe asks for, or whose row says which was found best: "tuned". null = the default. */
+  temperature: number | string | null;
   topP: number | null;
   /** The prompt's form: shots, chat, … */
   form: string;
@@ -53,7 +54,7 @@ export function originOf(
     prefix: (shots && task?.prompt.shots?.(hinted ? 'hinted' : 'free', parameters)) || '',
     prompt: task ? promptOf(task, problem, hinted, of('hint') === 'tools') : null,
     seed: seedOf(document.resolved?.context.seed ?? document.seed, kind, record.n, problem.id, sample),
-    temperature: number(of('temperature')),
+    temperature: [stage?.in.sampling ?? []].flat()[0] ?? number(of('temperature')),
     topP: number(of('topP')),
     form,
     model: modelRef === '$model' ? (record.rolledBackTo ?? record.n - 1) : modelRef === '$base' ? 0 : null,

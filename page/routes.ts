@@ -18,7 +18,7 @@ import type { Asked } from './admission.ts';
 import { createArchive } from './archive.ts';
 import { loadAssets } from './assets.ts';
 import { ACTIONS } from './installation.ts';
-import type { Action, Installation } from './installation.ts';
+import type { Action, Installation, LiveRun } from './installation.ts';
 import { shell } from './layout.ts';
 import type { Part, View } from './layout.ts';
 import { compareView } from './compare-view.ts';
@@ -42,22 +42,25 @@ export interface Answer {
   headers?: Record<string, string>;
 }
 
-const Set = z.array(z.string().max(1_000)).max(50).default([]);
+const Changes = z.array(z.string().max(1_000)).max(50).default([]);
 const Wished = {
   pause: z.strictObject({}),
   resume: z.strictObject({}),
   stop: z.strictObject({}),
   abandon: z.strictObject({}),
-  retry: z.strictObject({ set: Set }),
-  fork: z.strictObject({ set: Set, from: z.int().min(1), iterations: z.int().min(0).max(1000).optional() }),
+  retry: z.strictObject({ set: Changes }),
+  fork: z.strictObject({ set: Changes, from: z.int().min(1), iterations: z.int().min(0).max(1000).optional() }),
 } satisfies Record<Action, z.ZodType>;
 
+/** "12" → 12; undefined for what is no whole number of at most nine digits. */
+const wholeNumber = (text = ''): number | undefined => (/^\d{1,9}$/.test(text) ? Number(text) : undefined);
+
 /** A whole number of the query; undefined if it is not there. Throws Refused 400. */
-export function numberIn(query: URLSearchParams, name: string): number | undefined {
-  const text = query.get(name);
-  if (text === null || text === '') return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw new Refused(400, 'BadQuery', `${name}: expected a whole number`);
-  return Number(text);
+function numberIn(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name) ?? '';
+  const found = wholeNumber(text);
+  if (text !== '' && found === undefined) throw new Refused(400, 'BadQuery', `${name}: expected a whole number`);
+  return found;
 }
 
 export function createRoutes(options: Installation & { token?: string | undefined; everyMs?: number }) {
@@ -66,24 +69,38 @@ export function createRoutes(options: Installation & { token?: string | undefine
   const archive = createArchive(store);
   const rows = createRowArchive(store);
   const assets = loadAssets();
-  const live = createLive(options.everyMs ?? 1_000, (error) => {
-    log({ level: 'warn', code: 'LookFailed', message: error instanceof Error ? error.message : String(error) });
+  const silent = new Map<string, string>();
+  const live = createLive(options.everyMs ?? 1_000, (message) => {
+    log({ level: 'warn', code: 'LookFailed', message });
   });
   const html = (view: View): Answer => ({ type: 'text/html; charset=utf-8', body: shell(view, writable) });
 
   async function shownRun(id: string, chosen: number | undefined): Promise<Shown> {
     const document = await archive.run(id);
-    const seen = isFinal(document.status) ? null : await look(id).catch(() => null);
-    return { document, live: seen, chosen, writable };
+    return { document, live: isFinal(document.status) ? null : await seenBy(id), chosen, writable };
   }
 
-  /** What a topic's name stands for. */
-  function partsOf(topic: string): () => Promise<Part[]> {
+  /** null where the server tells nothing; why stands in the log once, until it answers or says something else. */
+  async function seenBy(id: string): Promise<LiveRun | null> {
+    try {
+      const seen = await look(id);
+      silent.delete(id);
+      return seen;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (silent.get(id) !== message) log({ level: 'warn', code: 'LookFailed', target: id, message });
+      silent.set(id, message);
+      return null;
+    }
+  }
+
+  /** What a topic's name stands for. Throws Refused 404, also for a run that there is not. */
+  async function partsOf(topic: string): Promise<() => Promise<Part[]>> {
     const [, id, chosen] = /^run\/([^/]+)(?:\/(\d{1,9}))?$/.exec(topic) ?? [];
     if (topic === 'runs') return () => runsParts(archive);
     if (id === undefined) throw notFound('there is no such topic');
-    const n = chosen === undefined ? undefined : Number(chosen);
-    return async () => runParts(await shownRun(id, n));
+    await archive.run(id);
+    return async () => runParts(await shownRun(id, wholeNumber(chosen)));
   }
 
   async function runPage(id: string, rest: string[], query: URLSearchParams): Promise<View> {
@@ -92,14 +109,15 @@ export function createRoutes(options: Installation & { token?: string | undefine
       return runView(shown, runParts(shown));
     }
     const document = await archive.run(id);
-    const [what, n = '', which, at = ''] = rest;
+    const [what, iteration, which, row] = rest;
     if (what === 'rationales' && rest.length === 1) return rationalesView(rows, document, filterIn(query));
     if (what === 'weights' && rest.length === 1) return chainView(document);
-    const record = /^\d{1,9}$/.test(n) ? recordIn(document, Number(n)) : undefined;
+    const [n, at] = [wholeNumber(iteration), wholeNumber(row)];
+    const record = n === undefined ? undefined : recordIn(document, n);
     if (what === 'iterations' && record && which === 'weights' && rest.length === 3)
       return weightsView(rows, document, record, { page: numberIn(query, 'page'), row: numberIn(query, 'row') });
-    if (what === 'iterations' && record && which === 'rows' && rest.length === 4 && /^\d{1,9}$/.test(at))
-      return rowView(rows, document, record, Number(at), task(document.task));
+    if (what === 'iterations' && record && which === 'rows' && rest.length === 4 && at !== undefined)
+      return rowView(rows, document, record, at, task(document.task));
     throw notFound('there is no such page');
   }
 
@@ -112,10 +130,7 @@ export function createRoutes(options: Installation & { token?: string | undefine
     }
     if (first === 'events' && path.length === 1 && !head) {
       const topic = query.get('topic') ?? '';
-      const parts = partsOf(topic);
-      // A topic without a run is told before it is listened to.
-      await parts();
-      live.listen(topic, parts, response);
+      live.listen(topic, await partsOf(topic), response);
       return 'taken';
     }
     if (first === 'compare' && path.length === 1)

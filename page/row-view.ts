@@ -17,12 +17,11 @@ export async function rowView(
   at: number,
   task: Task | undefined,
 ): Promise<View> {
-  const { rows } = await archive.judged(record);
+  const [{ rows }, { rows: examples }] = await Promise.all([archive.judged(record), archive.examples(record)]);
   // Rows stand in their order; what could not be read leaves gaps.
   const row = rows[at]?.at === at ? rows[at] : rows.find((one) => one.at === at);
   if (!row) throw notFound(`iteration ${record.n} has no row ${at}`);
   const { problem, text, hinted } = row.judged.rationale;
-  const { rows: examples } = await archive.examples(record);
   const taken = examples.findIndex((one) => one.problem === problem.id && one.completion === text);
   const others = rows.filter((one) => one !== row && one.judged.rationale.problem.id === problem.id).slice(0, 20);
   const base = `/runs/${document.runId}/iterations/${record.n}`;
@@ -98,7 +97,7 @@ function from(document: RunDocument, record: IterationRecord, { judged }: Row, t
       ${fact('stage', oneLine(origin.stages.join(' or ') || 'not known'))}
       ${fact('sample', made.sample)}
       ${fact('seed', markup`<code>${origin.seed}</code>`)}
-      ${fact('temperature', origin.temperature ?? 'by default')}
+      ${fact('temperature', typeof origin.temperature === 'string' ? `as ${oneLine(origin.temperature, 40)} found it best` : (origin.temperature ?? 'by default'))}
       ${fact('top p', origin.topP ?? 'by default')}
       ${fact(
         'model',

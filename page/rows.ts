@@ -31,9 +31,11 @@ interface Read<T> {
   rows: T[];
   /** What could not be read, and what was left out, a sentence each. */
   missing: string[];
+  /** Something that may come back could not be read. */
+  gone: boolean;
 }
 
-export const MOST_ROWS = 100_000;
+const MOST_ROWS = 100_000;
 
 export interface RowArchive {
   judged(record: IterationRecord): Promise<Read<Row>>;
@@ -56,29 +58,30 @@ export function createRowArchive(store: Store): RowArchive {
 
   async function read<T>(shards: ArtifactRef[], take: (line: unknown) => T | undefined): Promise<Read<T>> {
     const [rows, missing]: [T[], string[]] = [[], []];
-    let odd = 0;
+    let [odd, gone] = [0, false];
     for (const shard of shards) {
       try {
         for await (const batch of rowBatches(store, { shards: [shard], rows: shard.rows ?? 0 }, z.unknown()))
           for (const line of batch) {
             if (rows.length >= MOST_ROWS)
-              return { rows, missing: [...missing, `the first ${MOST_ROWS} rows are shown`] };
+              return { rows, missing: [...missing, `the first ${MOST_ROWS} rows are shown`], gone };
             const row = take(line);
             if (row === undefined) odd++;
             else rows.push(row);
           }
       } catch {
+        gone = true;
         missing.push(`the rows in ${shard.digest.slice(0, 15)}… can't be read`);
       }
     }
-    return { rows, missing: odd > 0 ? [...missing, `${odd} rows have another shape`] : missing };
+    return { rows, missing: odd > 0 ? [...missing, `${odd} rows have another shape`] : missing, gone };
   }
 
   async function readJudged(record: IterationRecord): Promise<Read<Row>> {
     const ledger = await readLines(store, record.ledgerRef, LedgerRow);
     const outcomes = new Map(ledger.rows.map(({ problem, outcome }) => [problem, outcome]));
     let at = 0;
-    const { rows, missing } = await read(record.judged, (found): Row | undefined => {
+    const { rows, missing, gone } = await read(record.judged, (found): Row | undefined => {
       const { line, tokens } = withoutTokens(found);
       const { success, data } = Judged.safeParse(line);
       const mine = at++;
@@ -89,7 +92,8 @@ export function createRowArchive(store: Store): RowArchive {
         text: `${problem.id}\n${text}\n${reasonOf(data)}`.toLowerCase(),
       };
     });
-    return { rows, missing: ledger.missing === null ? missing : [...missing, `the ledger (${ledger.missing})`] };
+    if (ledger.missing === null) return { rows, missing, gone };
+    return { rows, missing: [...missing, `the ledger (${ledger.missing})`], gone: true };
   }
 
   return {
@@ -108,11 +112,8 @@ function keeper<T>() {
     const found = kept.get(key) ?? read();
     kept.delete(key);
     kept.set(key, found);
-    // What failed, or lacks something that may come back, is read anew.
-    found.then(
-      ({ missing }) => missing.length > 0 && kept.delete(key),
-      () => kept.delete(key),
-    );
+    const forget = () => kept.get(key) === found && kept.delete(key);
+    found.then(({ gone }) => gone && forget(), forget);
     for (const oldest of [...kept.keys()].slice(0, Math.max(0, kept.size - MOST_KEPT))) kept.delete(oldest);
     return found;
   };

@@ -24,7 +24,7 @@ export const runsView = (parts: Part[]): View => ({
 });
 
 /** "2026-11-22 15:00", of an ISO time; the same wherever the page is looked at. */
-export const moment = (iso: string): string => iso.slice(0, 16).replace('T', ' ');
+const moment = (iso: string): string => iso.slice(0, 16).replace('T', ' ');
 
 function table(documents: RunDocument[], unread: string[]): Markup {
   if (documents.length === 0 && unread.length === 0)

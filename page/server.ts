@@ -8,10 +8,10 @@
  * that allows no others. Nothing is asked of any other server. Who may ask: admission.ts; what there is: routes.ts.
  */
 import http from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import { admit } from './admission.ts';
-import type { Asked, Door } from './admission.ts';
-import { bodyOf, LARGEST } from './admission.ts';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { admit, bodyOf, LARGEST } from './admission.ts';
+import type { Door } from './admission.ts';
 import type { Installation } from './installation.ts';
 import { shell } from './layout.ts';
 import { Refused } from './refusal.ts';
@@ -60,6 +60,9 @@ const HEADERS = {
   'permissions-policy': 'camera=(), microphone=(), geolocation=()',
 };
 
+const unexpected = (cause: unknown): Refused =>
+  Object.assign(new Refused(500, 'Unexpected', 'this could not be shown; the log says why'), { cause });
+
 const errorPage = ({ status, message }: Refused, writable: boolean): string =>
   shell(
     {
@@ -71,22 +74,25 @@ const errorPage = ({ status, message }: Refused, writable: boolean): string =>
     writable,
   );
 
+/**
+ * Answers a socket that is no request's. Destroyed and not only ended: nobody else counts it any more, so that one whose other
+ * side stays would keep the server from closing; and whatever it fails with must not be an error that nobody hears.
+ */
+function hangUp(socket: Duplex, status: number): void {
+  socket.on('error', () => socket.destroy());
+  if (!socket.writable) return void socket.destroy();
+  socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\n\r\n`, () => socket.destroy());
+}
+
 /** Throws what `listen` throws: EADDRINUSE. */
 export async function startPage(options: PageOptions): Promise<Page> {
-  const { log, token } = options;
+  const { token } = options;
   const door: Door = { hosts: [], token };
   const routes = createRoutes(options);
-  const tellRefusal = refusalLog(log);
-
-  function asRefused(error: unknown): Refused {
-    if (error instanceof Refused) return error;
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    log({ level: 'error', code: 'Unexpected', message: text });
-    return new Refused(500, 'Unexpected', 'this could not be shown; the log says why');
-  }
+  const tellRefusal = refusalLog(options.log);
 
   async function answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-    const asked: Asked = admit(request, door);
+    const asked = admit(request, door);
     const body = asked.method === 'POST' ? await bodyOf(request) : undefined;
     const given = await routes.answer(asked, body, response);
     if (given !== 'taken') send(request, response, given);
@@ -114,7 +120,7 @@ export async function startPage(options: PageOptions): Promise<Page> {
       for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
       response.on('error', () => undefined);
       answer(request, response).catch((error: unknown) => {
-        const refused = asRefused(error);
+        const refused = error instanceof Refused ? error : unexpected(error);
         tellRefusal(refused, request.method ?? '?', request.url ?? '');
         if (response.headersSent) return void response.destroy();
         const { status, code, message } = refused;
@@ -132,16 +138,15 @@ export async function startPage(options: PageOptions): Promise<Page> {
     },
   );
   server.maxConnections = MOST_CONNECTIONS;
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
     tellRefusal(new Refused(status, error.code ?? 'BadRequest', 'no request that can be read'), '?', '');
-    if (socket.writable) socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\n\r\n`);
-    else socket.destroy();
+    hangUp(socket, status);
   });
   // Neither tunnels nor other protocols.
   server.on('connect', (request, socket) => {
     tellRefusal(new Refused(405, 'NotAllowed', 'no tunnels'), 'CONNECT', request.url ?? '');
-    socket.end('HTTP/1.1 405 Refused\r\nConnection: close\r\n\r\n');
+    hangUp(socket, 405);
   });
   await new Promise<void>((done, fail) => {
     server.once('error', fail);

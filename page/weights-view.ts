@@ -49,12 +49,12 @@ export async function weightsView(
 ): Promise<View> {
   const { runId } = document;
   const base = `/runs/${runId}/iterations/${record.n}`;
-  const { rows, missing } = await archive.examples(record);
+  const [{ rows, missing }, judged] = await Promise.all([archive.examples(record), archive.judged(record)]);
   const { shown, page, pages } = pageOf(rows, asked.row === undefined ? asked.page : Math.floor(asked.row / PAGE) + 1);
-  const judged = await archive.judged(record);
-  const places = new Map(
-    judged.rows.map(({ at, judged: one }) => [`${one.rationale.problem.id}\n${one.rationale.text}`, at]),
-  );
+  const placeOf = ({ problem, completion }: Example) =>
+    judged.rows.findLast(
+      ({ judged: { rationale } }) => rationale.problem.id === problem && rationale.text === completion,
+    )?.at;
   const first = (page - 1) * PAGE;
   const links = pager(page, pages, (n) => `${base}/weights?page=${n}`);
   return {
@@ -73,7 +73,7 @@ export async function weightsView(
           <p class="note">${rows.length.toLocaleString('en-US')} rows of the model's own, beside the seeds.</p>
           ${links}
           <div class="cards">
-            ${shown.map((example, i) => card(example, first + i, places.get(`${example.problem}\n${example.completion}`), base, asked.row))}
+            ${shown.map((example, i) => card(example, first + i, placeOf(example), base, asked.row))}
           </div>
           ${links}
         </div>

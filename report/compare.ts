@@ -44,6 +44,11 @@ export function differenceOf(a: Estimate, b: Estimate): { value: number; low: nu
   };
 }
 
+const signed = (share: number): string => `${share < 0 ? '−' : '+'}${(Math.abs(share) * 100).toFixed(1)}`;
+/** "+3.2 (−0.4 to +6.8)", in points. */
+export const differenceText = ({ value, low, high }: NonNullable<Compared['difference']>): string =>
+  `${signed(value)} (${signed(low)} to ${signed(high)})`;
+
 /** Two runs whose test splits are the same rows. */
 const sameTest = (a: RunDocument, b: RunDocument): boolean =>
   a.resolved !== null &&

@@ -21,7 +21,12 @@ export interface Parts {
   samples: SampleGroup[];
 }
 
-const STATUS: Partial<Record<RunDocument['status'], string>> = { done: 'good', failed: 'bad', terminated: 'bad' };
+/** How a status is coloured; absent = not at all. */
+export const STATUS: Partial<Record<RunDocument['status'], string>> = {
+  done: 'good',
+  failed: 'bad',
+  terminated: 'bad',
+};
 
 /** The whole page. The same parts ⇒ the same bytes. */
 export function page({ document, figures, options, samples }: Parts): string {

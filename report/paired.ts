@@ -5,13 +5,14 @@
  *
  * Within a stratum Newcombe's score interval for paired shares (1998, doi 10.1002/(SICI)1097-0258(19981130)17:22<2635), without
  * his continuity correction; over the strata, unweighted as the accuracy itself, as report/compare.ts joins them. Problems
- * that one of the two left unjudged are left out. Pure, but for `testOutcomes`.
+ * that one of the two left unjudged are left out. Pure, but for `testOutcomes` and `outcomesOf`.
  */
 import { compareStrata, wilson } from '../schemas/accuracy.ts';
-import type { IterationRecord } from '../schemas/run.ts';
+import type { IterationRecord, RunDocument } from '../schemas/run.ts';
 import { Judged } from '../schemas/verdict.ts';
 import { asSlice, readRows } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
+import { bestOf } from './statistics.ts';
 
 /** Judged test problems by their id. */
 export type Outcomes = ReadonlyMap<string, { stratum: string; correct: boolean }>;
@@ -40,6 +41,16 @@ export async function testOutcomes(store: Store, { scores }: IterationRecord): P
           stratum: rationale.problem.stratum,
           correct: verdict.verdict === 'correct',
         });
+  }
+  return outcomes;
+}
+
+/** Of each run's best iteration, by run. Throws as `readRows`. */
+export async function outcomesOf(store: Store, documents: RunDocument[]): Promise<Map<string, Outcomes>> {
+  const outcomes = new Map<string, Outcomes>();
+  for (const document of documents) {
+    const best = bestOf(document);
+    if (best) outcomes.set(document.runId, await testOutcomes(store, best));
   }
   return outcomes;
 }

@@ -1,4 +1,6 @@
 /** Who may ask the live page's server: refused with a status, logged, and the server goes on. */
+import { once } from 'node:events';
+import net from 'node:net';
 import fc from 'fast-check';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../store/store.ts';
@@ -142,9 +144,34 @@ describe('the live page refuses', () => {
     expect(open.log.slice(before).map(({ status }) => status)).toEqual([400, 405]);
     expect((await ask(open.page, '/')).status).toBe(200);
   });
+
+  it('such sockets for good: one that stays open does not keep the server from ending', async () => {
+    const { port } = new URL(open.page.url);
+    const held = ['CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', 'no HTTP\r\n\r\n'].map((bytes) => {
+      const socket = net.connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true }, () =>
+        socket.write(bytes),
+      );
+      return socket.on('error', () => undefined);
+    });
+    await Promise.all(held.map((socket) => once(socket, 'data')));
+    const waited = new Promise((done) => setTimeout(done, 3_000, 'still open'));
+    const ended = await Promise.race([open.page.close(), waited]);
+    for (const socket of held) socket.destroy();
+    expect(ended).toBe(undefined);
+  });
 });
 
 describe('the live page', () => {
+  it('tells the log once why something failed, and whoever asked only that it did', async () => {
+    const broken = { ...store, listNames: () => Promise.reject(new Error('the disk at /secret is gone')) };
+    const on = await openPage(broken);
+    const got = await ask(on.page, '/');
+    expect([got.status, got.body]).toEqual([500, expect.not.stringContaining('/secret')]);
+    expect(on.log).toMatchObject([{ level: 'error', status: 500, code: 'Unexpected' }]);
+    expect(on.log[0]?.message).toContain('/secret is gone');
+    await on.page.close();
+  });
+
   it('answers its own pages and whoever follows a link to it', async () => {
     const own = { origin: open.page.url, 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' };
     expect((await ask(open.page, '/', { headers: own })).status).toBe(200);

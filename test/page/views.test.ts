@@ -101,6 +101,17 @@ describe('lineage', () => {
     expect(there.body).toContain(document.iterations[3]!.weightsDigest);
   });
 
+  it('names whoever found the temperature, where it is not the one that the recipe asks for', async () => {
+    const { resolved } = document;
+    const stages = resolved!.recipe.stages;
+    const free = { ...stages.free!, in: { ...stages.free!.in, sampling: 'tuned' } };
+    const recipe = { ...resolved!.recipe, stages: { ...stages, free } };
+    await keepRun(on.store, { ...document, runId: 'tuned', resolved: { ...resolved!, recipe } });
+    const at = rows.findIndex((row) => !row.rationale.hinted);
+    expect(await text(`/runs/tuned/iterations/3/rows/${at}`)).toContain('temperature as tuned found it best');
+    expect(await text(`/runs/night-1/iterations/3/rows/${at}`)).toMatch(/temperature (\d|by default)/);
+  });
+
   it('says of a row that was not taken that nothing was trained on it', async () => {
     const at = rows.findIndex((row) => row.verdict.verdict === 'incorrect');
     expect(await text(`/runs/night-1/iterations/3/rows/${at}`)).toContain('trained on no');
@@ -177,5 +188,13 @@ describe('what is missing', () => {
   it('of a server is said of a run that has not ended', async () => {
     await keepRun(on.store, { ...document, runId: 'open', status: 'running' });
     expect(await text('/runs/open')).toContain('No server answers');
+    on.sees = () => {
+      throw new Error('CodecKeyMissing: no key of that name');
+    };
+    const before = on.log.length;
+    for (let i = 0; i < 3; i++) expect(await text('/runs/open')).toContain('No server answers');
+    expect(on.log.slice(before)).toMatchObject([
+      { code: 'LookFailed', target: 'open', message: 'CodecKeyMissing: no key of that name' },
+    ]);
   });
 });
